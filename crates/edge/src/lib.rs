@@ -1,0 +1,1 @@
+//! The world: listeners, channels, actions.

@@ -1,0 +1,1 @@
+//! STIX and MISP in, indicators out, matching.

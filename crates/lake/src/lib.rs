@@ -1,0 +1,1 @@
+//! Events on disk: write-ahead log, Parquet, search.

@@ -1,0 +1,1 @@
+//! Decides: alerts, incidents, runs, on-call, obligations, drafts, exercises.

@@ -1,0 +1,1 @@
+//! Journal and projections on SQLite.

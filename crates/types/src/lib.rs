@@ -1,0 +1,1 @@
+//! Words that cross crate walls: ids, events, findings, indicators, effects, diagnostics.

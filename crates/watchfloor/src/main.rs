@@ -1,0 +1,3 @@
+//! Security operations and incident response for AI systems.
+
+fn main() {}
