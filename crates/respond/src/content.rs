@@ -1,0 +1,22 @@
+//! The content that decisions read: parsed once, never changed while running.
+
+use std::collections::BTreeMap;
+
+use watchfloor_types::{EscalationId, ExercisePlanId, RegimeId, RunbookId, TemplateId};
+
+use crate::{comms, exercise, obligation, oncall, runbook};
+
+/// Runbooks, escalation policies, regimes, templates and exercise plans by id.
+#[derive(Debug, Clone, Default)]
+pub struct Content {
+    /// Procedures.
+    pub runbooks: BTreeMap<RunbookId, runbook::Runbook>,
+    /// Whom to page, in which order.
+    pub escalations: BTreeMap<EscalationId, oncall::Escalation>,
+    /// Laws, rules and contracts with their clocks.
+    pub regimes: BTreeMap<RegimeId, obligation::Regime>,
+    /// Texts of messages.
+    pub templates: BTreeMap<TemplateId, comms::Template>,
+    /// Exercises as written.
+    pub exercises: BTreeMap<ExercisePlanId, exercise::Plan>,
+}

@@ -1,0 +1,68 @@
+//! Everything that entries have established so far.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{Content, Entry, alert, comms, exercise, incident, obligation, oncall, runbook};
+
+/// The state of the floor: a fold of the journal. The same entries give the same state.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Runbooks, regimes and so on.
+    pub content: Arc<Content>,
+    /// Alerts.
+    pub alerts: alert::Alerts,
+    /// Incidents.
+    pub incidents: incident::Incidents,
+    /// Runs of runbooks.
+    pub runs: runbook::Runs,
+    /// Pages and duty.
+    pub oncall: oncall::Oncall,
+    /// Clocks and filings.
+    pub obligations: obligation::Obligations,
+    /// Drafts and messages.
+    pub comms: comms::Comms,
+    /// Exercises in play or played.
+    pub exercises: exercise::Exercises,
+    /// Entries applied so far; the salt of the ids that decisions mint.
+    applied: u64,
+}
+
+impl State {
+    /// The state before the first entry.
+    #[must_use]
+    pub fn new(content: Arc<Content>) -> Self {
+        Self {
+            content,
+            alerts: alert::Alerts::default(),
+            incidents: incident::Incidents::default(),
+            runs: runbook::Runs::default(),
+            oncall: oncall::Oncall::default(),
+            obligations: obligation::Obligations::default(),
+            comms: comms::Comms::default(),
+            exercises: exercise::Exercises::default(),
+            applied: 0,
+        }
+    }
+
+    /// Number of entries applied so far.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Applies one entry. Replaying the journal is calling this for each entry in order.
+    pub fn apply(&mut self, entry: &Entry, at: Timestamp) {
+        self.applied += 1;
+        match entry {
+            Entry::Alert(e) => alert::apply(self, e, at),
+            Entry::Incident(e) => incident::apply(self, e, at),
+            Entry::Run(e) => runbook::apply(self, e, at),
+            Entry::Oncall(e) => oncall::apply(self, e, at),
+            Entry::Obligation(e) => obligation::apply(self, e, at),
+            Entry::Comms(e) => comms::apply(self, e, at),
+            Entry::Exercise(e) => exercise::apply(self, e, at),
+        }
+    }
+}
