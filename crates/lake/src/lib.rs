@@ -1,1 +1,30 @@
 //! Events on disk: write-ahead log, Parquet, search.
+//!
+//! ```text
+//! append(frame) ─► write-ahead log ─► synced ─► done(seq)
+//!                                                 │ the caller maps the frame
+//! insert(seq, events, dead) ─► hot buffer ◄───────┘         search sees both,
+//!                                │ flush, every 15 s         each event once
+//!                                ▼
+//!                       Parquet files + watermark: one catalog commit
+//!                                │ maintain(now)
+//!                                ▼
+//!                       fewer, larger, older: compaction and retention
+//! ```
+
+mod attrs;
+mod batch;
+mod catalog;
+mod dir_catalog;
+mod file;
+mod hot;
+mod lake;
+mod partition;
+mod schema;
+mod wal;
+
+pub use batch::{Raw, Row};
+pub use catalog::{Catalog, CatalogError, Commit, FileEntry, Table};
+pub use dir_catalog::DirCatalog;
+pub use lake::{Flushed, Lake, LakeError, LakeOptions, LakeStats};
+pub use wal::{Acknowledged, Damage, Done, Frames, Recovery, Wal, WalError, WalOptions};
