@@ -13,17 +13,25 @@
 pub mod alert;
 pub mod comms;
 mod content;
+pub mod entity;
 pub mod exercise;
 pub mod incident;
+mod need;
 pub mod obligation;
 pub mod oncall;
+mod permit;
 mod refusal;
 pub mod runbook;
 mod state;
+mod word;
 
 pub use content::Content;
+pub use need::{Need, NeedKind};
 pub use refusal::Refusal;
 pub use state::State;
+pub use word::ParseWordError;
+
+use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -109,36 +117,63 @@ impl Decision {
     }
 }
 
-/// How many rounds of reactions one input may cause before it counts as a loop.
-const MAX_ROUNDS: usize = 64;
+/// How deep reactions to one input may nest before it counts as a loop.
+const MAX_DEPTH: usize = 64;
 
 /// Decides on `input`, applies every entry to `state`, follows the reactions until none is left,
 /// and returns everything in order. A refused input changes nothing.
+///
+/// Reactions are taken one at a time and each sees everything decided before it, so that two
+/// findings of one batch cannot open the same incident twice.
 pub fn step(
     state: &mut State,
     actor: &Actor,
     input: Input,
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
+    let decided = decide(state, actor, input, now)?;
     let mut all = Decision::nothing();
-    let mut round = decide(state, actor, input, now)?;
-    for _ in 0..MAX_ROUNDS {
-        let mut next = Decision::nothing();
-        for entry in &round.entries {
-            state.apply(entry, now);
+    let mut waiting = VecDeque::new();
+    take(state, decided, 0, now, &mut waiting, &mut all);
+    while let Some((entry, depth)) = waiting.pop_front() {
+        if depth >= MAX_DEPTH {
+            return Err(Refusal::Loop { rounds: MAX_DEPTH });
         }
-        for entry in &round.entries {
-            next.extend(react(state, entry, now));
-        }
-        all.extend(round);
-        round = next;
-        if round.entries.is_empty() {
-            all.extend(round);
-            return Ok(all);
+        for module in REACTIONS {
+            let reaction = module(state, &entry, now);
+            take(state, reaction, depth + 1, now, &mut waiting, &mut all);
         }
     }
-    Err(Refusal::Loop { rounds: MAX_ROUNDS })
+    Ok(all)
 }
+
+/// Applies what was decided and queues it for reactions.
+fn take(
+    state: &mut State,
+    decided: Decision,
+    depth: usize,
+    now: Timestamp,
+    waiting: &mut VecDeque<(Entry, usize)>,
+    all: &mut Decision,
+) {
+    for entry in decided.entries {
+        state.apply(&entry, now);
+        waiting.push_back((entry.clone(), depth));
+        all.entries.push(entry);
+    }
+    all.effects.extend(decided.effects);
+}
+
+/// What follows from an entry, module by module.
+const REACTIONS: &[fn(&State, &Entry, Timestamp) -> Decision] = &[
+    alert::react,
+    incident::react,
+    runbook::react,
+    oncall::react,
+    obligation::react,
+    comms::react,
+    exercise::react,
+];
 
 /// What `input` means, given `state`. Does not change anything.
 pub fn decide(
@@ -170,15 +205,4 @@ pub fn decide(
         Input::Comms(input) => comms::decide(state, actor, input, now),
         Input::Exercise(input) => exercise::decide(state, actor, input, now),
     }
-}
-
-fn react(state: &State, entry: &Entry, now: Timestamp) -> Decision {
-    let mut all = alert::react(state, entry, now);
-    all.extend(incident::react(state, entry, now));
-    all.extend(runbook::react(state, entry, now));
-    all.extend(oncall::react(state, entry, now));
-    all.extend(obligation::react(state, entry, now));
-    all.extend(comms::react(state, entry, now));
-    all.extend(exercise::react(state, entry, now));
-    all
 }

@@ -21,6 +21,18 @@ pub enum Refusal {
         /// Roles of which one is needed.
         any_of: Vec<Role>,
     },
+    /// Only a person may do this.
+    #[error("{what} needs a person")]
+    NeedsPerson {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A player of an exercise reached for something real.
+    #[error("{what}: a player of an exercise may act only inside that exercise")]
+    PlayerOutside {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// Four eyes: the author may not approve.
     #[error("{who} wrote this and may not approve it; another person has to")]
     SamePerson {
@@ -33,7 +45,8 @@ pub enum Refusal {
     /// The input itself is wrong.
     #[error("{0}")]
     Invalid(String),
-    /// Reactions did not come to rest. A defect of ours; nothing was kept.
+    /// Reactions did not come to rest. A defect of ours. Nothing may be written, and the state has
+    /// to be rebuilt from the journal, because the reactions were already applied to it.
     #[error("reactions did not come to rest after {rounds} rounds")]
     Loop {
         /// How many were tried.

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{Content, Entry, alert, comms, exercise, incident, obligation, oncall, runbook};
+use crate::{
+    Content, Entry, Need, alert, comms, exercise, incident,
+    need::{self, Needs},
+    obligation, oncall, runbook,
+};
 
 /// The state of the floor: a fold of the journal. The same entries give the same state.
 #[derive(Debug, Clone)]
@@ -50,6 +54,26 @@ impl State {
     #[must_use]
     pub fn applied(&self) -> u64 {
         self.applied
+    }
+
+    /// What needs a person at `now`, most urgent first.
+    #[must_use]
+    pub fn needs(&self, now: Timestamp) -> Vec<Need> {
+        let parts: [&dyn Needs; 7] = [
+            &self.alerts,
+            &self.incidents,
+            &self.runs,
+            &self.oncall,
+            &self.obligations,
+            &self.comms,
+            &self.exercises,
+        ];
+        let mut needs: Vec<Need> = parts
+            .iter()
+            .flat_map(|part| part.needs(self, now))
+            .collect();
+        need::sort(&mut needs);
+        needs
     }
 
     /// Applies one entry. Replaying the journal is calling this for each entry in order.

@@ -51,3 +51,9 @@ pub(crate) fn on_outcome(
 ) -> Decision {
     Decision::nothing()
 }
+
+impl crate::need::Needs for Runs {
+    fn needs(&self, _state: &State, _now: Timestamp) -> Vec<crate::Need> {
+        Vec::new()
+    }
+}
