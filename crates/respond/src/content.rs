@@ -1,6 +1,6 @@
 //! The content that decisions read: parsed once, never changed while running.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use watchfloor_types::{EscalationId, ExercisePlanId, RegimeId, RunbookId, TemplateId};
 
@@ -10,7 +10,7 @@ use crate::{comms, exercise, obligation, oncall, runbook};
 #[derive(Debug, Clone, Default)]
 pub struct Content {
     /// Procedures.
-    pub runbooks: BTreeMap<RunbookId, runbook::Runbook>,
+    pub runbooks: BTreeMap<RunbookId, Arc<runbook::Runbook>>,
     /// Whom to page, in which order.
     pub escalations: BTreeMap<EscalationId, oncall::Escalation>,
     /// Laws, rules and contracts with their clocks.

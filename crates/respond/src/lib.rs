@@ -118,7 +118,7 @@ impl Decision {
 }
 
 /// How deep reactions to one input may nest before it counts as a loop.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 1000;
 
 /// Decides on `input`, applies every entry to `state`, follows the reactions until none is left,
 /// and returns everything in order. A refused input changes nothing.

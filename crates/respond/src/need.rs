@@ -68,11 +68,6 @@ impl Needs for crate::comms::Comms {
         Vec::new()
     }
 }
-impl Needs for crate::exercise::Exercises {
-    fn needs(&self, _state: &crate::State, _now: Timestamp) -> Vec<Need> {
-        Vec::new()
-    }
-}
 
 /// Most urgent first: earliest limit, then what has no limit, then by kind and title.
 pub(crate) fn sort(needs: &mut [Need]) {

@@ -1,18 +1,21 @@
 //! Alerts: grouped findings that ask a person to look.
 
+mod apply;
 mod decide;
+mod entry;
 mod grouping;
 mod verdict;
 
+pub use entry::{Entry, Input};
 pub use grouping::{Family, Grouping, WINDOW};
 pub use verdict::Verdict;
 
+pub(crate) use apply::apply;
 pub(crate) use decide::{decide, on_findings, react};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use watchfloor_types::{
     Actor, AlertId, EventId, ExerciseId, Finding, FindingId, Severity, TenantId, UserId,
 };
@@ -170,155 +173,6 @@ impl Alert {
     }
 }
 
-/// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// I look at it.
-    Acknowledge {
-        /// The alert.
-        alert: AlertId,
-    },
-    /// Somebody shall work on it, or nobody.
-    Assign {
-        /// The alert.
-        alert: AlertId,
-        /// Who.
-        to: Option<UserId>,
-    },
-    /// It is concluded.
-    Close {
-        /// The alert.
-        alert: AlertId,
-        /// What is concluded.
-        verdict: Verdict,
-        /// Why.
-        reason: String,
-    },
-    /// The conclusion was wrong.
-    Reopen {
-        /// The alert.
-        alert: AlertId,
-        /// Why.
-        reason: String,
-    },
-    /// Two alerts are one.
-    Merge {
-        /// Ends.
-        from: AlertId,
-        /// Takes the findings.
-        into: AlertId,
-        /// Why.
-        reason: String,
-    },
-    /// Some findings are another alert.
-    Split {
-        /// The alert.
-        alert: AlertId,
-        /// The findings that leave; not all.
-        findings: Vec<FindingId>,
-        /// Why.
-        reason: String,
-    },
-    /// A remark.
-    Comment {
-        /// The alert.
-        alert: AlertId,
-        /// What.
-        text: String,
-    },
-}
-
-/// What the journal keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Entry {
-    /// A finding that fits no open alert opened one.
-    Opened {
-        /// The alert.
-        alert: AlertId,
-        /// Its key.
-        grouping: Grouping,
-        /// The first finding.
-        finding: Box<Finding>,
-    },
-    /// A finding joined.
-    FindingAdded {
-        /// The alert.
-        alert: AlertId,
-        /// The finding.
-        finding: Box<Finding>,
-    },
-    /// Somebody looks at it.
-    Acknowledged {
-        /// The alert.
-        alert: AlertId,
-        /// Who.
-        by: Actor,
-    },
-    /// Somebody works on it, or nobody any more.
-    Assigned {
-        /// The alert.
-        alert: AlertId,
-        /// Who.
-        to: Option<UserId>,
-        /// Who said so.
-        by: Actor,
-    },
-    /// It is concluded.
-    Closed {
-        /// The alert.
-        alert: AlertId,
-        /// What.
-        verdict: Verdict,
-        /// Why.
-        reason: String,
-        /// Who.
-        by: Actor,
-    },
-    /// The conclusion no longer holds.
-    Reopened {
-        /// The alert.
-        alert: AlertId,
-        /// Why.
-        reason: String,
-        /// Who.
-        by: Actor,
-    },
-    /// All findings went to another alert.
-    Merged {
-        /// The alert that ended.
-        from: AlertId,
-        /// The alert that took them.
-        into: AlertId,
-        /// Why.
-        reason: String,
-        /// Who.
-        by: Actor,
-    },
-    /// Some findings became another alert.
-    Split {
-        /// The alert they left.
-        from: AlertId,
-        /// The new alert.
-        into: AlertId,
-        /// Which.
-        findings: Vec<FindingId>,
-        /// Why.
-        reason: String,
-        /// Who.
-        by: Actor,
-    },
-    /// A remark.
-    Commented {
-        /// The alert.
-        alert: AlertId,
-        /// What.
-        text: String,
-        /// Who.
-        by: Actor,
-    },
-}
-
 /// This module's part of the state.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Alerts {
@@ -429,161 +283,6 @@ fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<AlertId>>, key: &K, id: Alert
             index.remove(key);
         }
     }
-}
-
-pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
-    let alerts = &mut state.alerts;
-    match entry {
-        Entry::Opened {
-            alert,
-            grouping,
-            finding,
-        } => {
-            alerts.all.insert(
-                *alert,
-                opened(*alert, grouping.clone(), (**finding).clone(), at),
-            );
-            alerts.index(*alert);
-        }
-        Entry::FindingAdded { alert, finding } => {
-            alerts.add(*alert, finding);
-        }
-        Entry::Acknowledged { alert, by } => alerts.change(*alert, |a| {
-            a.status = Status::Acknowledged { by: by.clone(), at };
-            if a.assignee.is_none() {
-                a.assignee = by.user().cloned();
-            }
-        }),
-        Entry::Assigned { alert, to, by: _ } => {
-            alerts.change(*alert, |a| a.assignee.clone_from(to))
-        }
-        Entry::Closed {
-            alert,
-            verdict,
-            reason,
-            by,
-        } => alerts.change(*alert, |a| {
-            a.status = Status::Closed {
-                verdict: *verdict,
-                reason: reason.clone(),
-                by: by.clone(),
-                at,
-            };
-        }),
-        Entry::Reopened { alert, reason, by } => alerts.change(*alert, |a| {
-            a.status = Status::Acknowledged { by: by.clone(), at };
-            a.comments
-                .push(comment(by, at, format!("reopened: {reason}")));
-        }),
-        Entry::Merged {
-            from,
-            into,
-            reason,
-            by,
-        } => {
-            let mut moved = Vec::new();
-            alerts.change(*from, |a| {
-                // Ends first, so that its entities leave the index while it still holds them.
-                a.status = Status::Merged { into: *into };
-                a.comments
-                    .push(comment(by, at, format!("merged: {reason}")));
-                moved.clone_from(&a.findings);
-            });
-            if let Some(alert) = alerts.all.get_mut(from) {
-                alert.findings.clear();
-            }
-            alerts.change(*into, |a| {
-                for finding in moved {
-                    a.add(finding);
-                }
-                a.comments.push(comment(
-                    by,
-                    at,
-                    format!("took the findings of alert {from}: {reason}"),
-                ));
-            });
-        }
-        Entry::Split {
-            from,
-            into,
-            findings,
-            reason,
-            by,
-        } => split(
-            alerts,
-            (*from, *into),
-            findings,
-            &comment(by, at, reason.clone()),
-        ),
-        Entry::Commented { alert, text, by } => {
-            alerts.change(*alert, |a| a.comments.push(comment(by, at, text.clone())));
-        }
-    }
-}
-
-fn opened(id: AlertId, grouping: Grouping, finding: Finding, at: Timestamp) -> Alert {
-    Alert {
-        id,
-        title: finding.rule.title.clone(),
-        grouping,
-        severity: finding.severity,
-        status: Status::New,
-        assignee: None,
-        first_seen: finding.time,
-        last_seen: finding.time,
-        findings: vec![finding],
-        opened: at,
-        comments: Vec::new(),
-    }
-}
-
-fn comment(by: &Actor, at: Timestamp, text: String) -> Comment {
-    Comment {
-        by: by.clone(),
-        at,
-        text,
-    }
-}
-
-fn split(
-    alerts: &mut Alerts,
-    (from, into): (AlertId, AlertId),
-    findings: &[FindingId],
-    said: &Comment,
-) {
-    let Some(old) = alerts.all.get_mut(&from) else {
-        return;
-    };
-    let (leaving, staying): (Vec<Finding>, Vec<Finding>) = std::mem::take(&mut old.findings)
-        .into_iter()
-        .partition(|finding| findings.contains(&finding.id));
-    old.findings = staying;
-    old.recount();
-    old.comments.push(Comment {
-        text: format!(
-            "{} findings became alert {into}: {}",
-            leaving.len(),
-            said.text
-        ),
-        ..said.clone()
-    });
-    let kept = old.entities();
-    let mut leaving = leaving.into_iter();
-    let Some(first) = leaving.next() else { return };
-    let mut new = opened(into, grouping::of(&first), first, said.at);
-    for finding in leaving {
-        new.add(finding);
-    }
-    for entity in new.entities().difference(&kept) {
-        forget(&mut alerts.open_by_entity, entity, from);
-    }
-    new.comments.push(Comment {
-        text: format!("split from alert {from}: {}", said.text),
-        ..said.clone()
-    });
-    alerts.all.insert(into, new);
-    alerts.index(from);
-    alerts.index(into);
 }
 
 impl Needs for Alerts {

@@ -174,6 +174,14 @@ pub(crate) fn decide(
             if status == found.status {
                 return Err(Refusal::Conflict(format!("the status is {status} already")));
             }
+            if status == Status::Closed
+                && let Some(run) = state.runs.unfinished_of(incident).next()
+            {
+                return Err(Refusal::Conflict(format!(
+                    "run {} of this incident has not ended; finish or stop it first",
+                    run.id
+                )));
+            }
             push(
                 &mut all,
                 Entry::StatusChanged {

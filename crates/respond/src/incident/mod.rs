@@ -205,6 +205,19 @@ impl Incidents {
     pub fn get(&self, id: IncidentId) -> Option<&Incident> {
         self.all.get(&id)
     }
+    /// The incident with this id, or the one that took it over.
+    #[must_use]
+    pub fn current(&self, id: IncidentId) -> Option<&Incident> {
+        let mut found = self.all.get(&id)?;
+        // A merge needs two live incidents, so the chain has no circle; the bound is a belt.
+        for _ in 0..self.all.len() {
+            match found.merged_into.and_then(|into| self.all.get(&into)) {
+                Some(into) => found = into,
+                None => break,
+            }
+        }
+        Some(found)
+    }
     /// The incident with this short name: `INC-2026-0001`.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Incident> {
@@ -239,7 +252,8 @@ impl Incidents {
     }
     /// Adds a line to the timeline of `incident`. For the `apply` of any module.
     pub(crate) fn log(&mut self, incident: IncidentId, item: TimelineItem) {
-        if let Some(incident) = self.all.get_mut(&incident) {
+        let id = self.current(incident).map_or(incident, |found| found.id);
+        if let Some(incident) = self.all.get_mut(&id) {
             incident.timeline.push(item);
         }
     }

@@ -1,59 +1,29 @@
 //! Runbooks and runs.
+//!
+//! A runbook is data (CACAO 2.0, a stated subset, see `docs/runbooks.md`); a run is a tree of
+//! branches over it. `advance` says what comes next and changes nothing; entries move branches.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use watchfloor_types::Actor;
+mod advance;
+mod bind;
+mod decide;
+mod entry;
+mod expr;
+mod lint;
+mod log;
+mod model;
+mod needs;
+mod node;
+mod parse;
+mod run;
 
-use crate::{Decision, Refusal, State};
+pub use bind::{BindError, Body, Template};
+pub use entry::{At, Entry, Input, Mode, Purpose, Resolution, RunResult, Wait};
+pub use expr::{Expr, ExprError, Op, Operand, Verdict};
+pub use model::{
+    EXTENSION, IncidentProperty, Job, More, Runbook, Source, StartPolicy, Step, StepKind, Variable,
+};
+pub use parse::parse;
+pub use run::{Branch, Doing, End, Phase, Position, Record, RecordEnd, Run, Runs};
 
-/// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {}
-
-/// What the journal keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Entry {}
-
-/// This module's part of the state.
-#[derive(Debug, Clone, Default)]
-pub struct Runs {}
-
-/// A procedure.
-#[derive(Debug, Clone)]
-pub struct Runbook {}
-
-pub(crate) fn decide(
-    _state: &State,
-    _actor: &Actor,
-    input: Input,
-    _now: Timestamp,
-) -> Result<Decision, Refusal> {
-    match input {}
-}
-
-pub(crate) fn apply(_state: &mut State, entry: &Entry, _at: Timestamp) {
-    match *entry {}
-}
-
-pub(crate) fn react(_state: &State, _entry: &crate::Entry, _now: Timestamp) -> Decision {
-    Decision::nothing()
-}
-
-pub(crate) fn on_tick(_state: &State, _now: Timestamp) -> Decision {
-    Decision::nothing()
-}
-
-pub(crate) fn on_outcome(
-    _state: &State,
-    _outcome: &watchfloor_types::Outcome,
-    _now: Timestamp,
-) -> Decision {
-    Decision::nothing()
-}
-
-impl crate::need::Needs for Runs {
-    fn needs(&self, _state: &State, _now: Timestamp) -> Vec<crate::Need> {
-        Vec::new()
-    }
-}
+pub(crate) use decide::{decide, on_outcome, on_tick, react};
+pub(crate) use run::apply;
