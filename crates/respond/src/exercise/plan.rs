@@ -22,8 +22,8 @@ pub struct Plan {
     pub title: String,
     /// The story in a few sentences.
     pub summary: String,
-    /// Who keeps it.
-    pub owner: String,
+    /// The account that keeps it.
+    pub owner: UserId,
     /// What it rests on.
     pub references: Vec<String>,
     /// Version of MITRE ATLAS that the technique ids mean.
