@@ -1,0 +1,495 @@
+//! Reading the native record: a scanner over JSON bytes that stops only at fields some rule
+//! reads. Nothing is built; strings that nobody reads are skipped, never unescaped.
+//!
+//! A name in a rule is the flat key first (`"userIdentity.arn"`), and the dotted path through
+//! objects and arrays as well; every value found counts, and a rule holds if any does. A
+//! record that is not a JSON object has no fields, and its whole text is one value for
+//! keyword rules.
+
+use hashbrown::HashMap;
+
+/// Deeper objects are skipped, not read.
+const MAX_DEPTH: usize = 64;
+
+/// The fields that are read, as a tree of keys.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    nodes: Vec<HashMap<Box<str>, Step>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    field: Option<u32>,
+    below: Option<u32>,
+}
+
+impl Paths {
+    pub(crate) fn add(&mut self, name: &str, field: u32) {
+        if self.nodes.is_empty() {
+            self.nodes.push(HashMap::new());
+        }
+        if let Some(root) = self.nodes.first_mut() {
+            root.entry(name.into()).or_default().field = Some(field);
+        }
+        if !name.contains('.') {
+            return;
+        }
+        let mut node = 0u32;
+        let mut keys = name.split('.').peekable();
+        while let Some(key) = keys.next() {
+            let fresh = self.nodes.len() as u32;
+            let Some(map) = self.nodes.get_mut(node as usize) else {
+                return;
+            };
+            let step = map.entry(key.into()).or_default();
+            if keys.peek().is_none() {
+                step.field = Some(field);
+                return;
+            }
+            node = *step.below.get_or_insert(fresh);
+            if node == fresh {
+                self.nodes.push(HashMap::new());
+            }
+        }
+    }
+
+    fn step(&self, node: u32, key: &str) -> Step {
+        self.nodes
+            .get(node as usize)
+            .and_then(|map| map.get(key))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+/// A value as it stands in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Raw<'a> {
+    /// The characters between the quotes, without escapes.
+    Plain(&'a str),
+    /// The same with escapes in it.
+    Escaped(&'a str),
+    /// A number, or true, or false, as written.
+    Word(&'a str),
+    Null,
+    /// An object or array: there, but without a text of its own.
+    Container,
+}
+
+/// Scans `record`, handing every value of a field of `paths` to `found`, and every text and
+/// number at all to field `anywhere`, if there is one.
+pub(crate) fn scan<'a>(
+    record: &'a str,
+    paths: &Paths,
+    anywhere: Option<u32>,
+    found: &mut impl FnMut(u32, Raw<'a>),
+) {
+    let mut scanner = Scanner {
+        text: record,
+        bytes: record.as_bytes(),
+        at: 0,
+        paths,
+        anywhere,
+        key: String::new(),
+    };
+    scanner.space();
+    if scanner.peek() == b'{' {
+        let _complete = scanner.object(Some(0), 0, found);
+    } else if let Some(anywhere) = anywhere {
+        found(anywhere, Raw::Plain(record));
+    }
+}
+
+struct Scanner<'a, 'p> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    paths: &'p Paths,
+    anywhere: Option<u32>,
+    key: String,
+}
+
+/// `None` where the text stops being JSON: what came before counts.
+type Progress = Option<()>;
+
+impl<'a> Scanner<'a, '_> {
+    fn peek(&self) -> u8 {
+        self.bytes.get(self.at).copied().unwrap_or(0)
+    }
+    fn space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
+        }
+    }
+
+    /// The string at `at`, which is its opening quote; and whether it has escapes.
+    fn string(&mut self) -> Option<Raw<'a>> {
+        let start = self.at + 1;
+        let mut end = start;
+        let mut escaped = false;
+        loop {
+            let rest = self.bytes.get(end..)?;
+            let step = memchr::memchr2(b'"', b'\\', rest)?;
+            end += step;
+            if self.bytes.get(end) == Some(&b'"') {
+                break;
+            }
+            escaped = true;
+            end += 2;
+        }
+        self.at = end + 1;
+        let inside = self.text.get(start..end)?;
+        Some(if escaped {
+            Raw::Escaped(inside)
+        } else {
+            Raw::Plain(inside)
+        })
+    }
+
+    fn object(
+        &mut self,
+        node: Option<u32>,
+        depth: usize,
+        found: &mut impl FnMut(u32, Raw<'a>),
+    ) -> Progress {
+        self.at += 1;
+        loop {
+            self.space();
+            match self.peek() {
+                b'}' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b',' => {
+                    self.at += 1;
+                    continue;
+                }
+                b'"' => {}
+                _ => return None,
+            }
+            let step = match (self.string()?, node) {
+                (Raw::Plain(key), Some(node)) => self.paths.step(node, key),
+                (Raw::Escaped(key), Some(node)) => {
+                    let mut plain = std::mem::take(&mut self.key);
+                    plain.clear();
+                    unescape_into(key, &mut plain);
+                    let step = self.paths.step(node, &plain);
+                    self.key = plain;
+                    step
+                }
+                _ => Step::default(),
+            };
+            self.space();
+            if self.peek() != b':' {
+                return None;
+            }
+            self.at += 1;
+            self.value(step, depth, found)?;
+        }
+    }
+
+    fn value(
+        &mut self,
+        step: Step,
+        depth: usize,
+        found: &mut impl FnMut(u32, Raw<'a>),
+    ) -> Progress {
+        self.space();
+        match self.peek() {
+            b'"' => {
+                let raw = self.string()?;
+                for field in step.field.into_iter().chain(self.anywhere) {
+                    found(field, raw);
+                }
+                Some(())
+            }
+            open @ (b'{' | b'[') => {
+                let wanted =
+                    step.field.is_some() || step.below.is_some() || self.anywhere.is_some();
+                if !wanted || depth >= MAX_DEPTH {
+                    return self.skip();
+                }
+                if let Some(field) = step.field {
+                    found(field, Raw::Container);
+                }
+                if open == b'{' {
+                    self.object(step.below, depth + 1, found)
+                } else {
+                    self.array(step, depth + 1, found)
+                }
+            }
+            _ => {
+                let start = self.at;
+                while !matches!(
+                    self.peek(),
+                    0 | b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'
+                ) {
+                    self.at += 1;
+                }
+                let word = self.text.get(start..self.at)?;
+                if word.is_empty() {
+                    return None;
+                }
+                let raw = if word == "null" {
+                    Raw::Null
+                } else {
+                    Raw::Word(word)
+                };
+                if let Some(field) = step.field {
+                    found(field, raw);
+                }
+                if let (Some(anywhere), Raw::Word(_)) = (self.anywhere, raw) {
+                    found(anywhere, raw);
+                }
+                Some(())
+            }
+        }
+    }
+
+    /// Each element counts as a value of the array's own name.
+    fn array(
+        &mut self,
+        step: Step,
+        depth: usize,
+        found: &mut impl FnMut(u32, Raw<'a>),
+    ) -> Progress {
+        self.at += 1;
+        loop {
+            self.space();
+            match self.peek() {
+                b']' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b',' => self.at += 1,
+                _ => self.value(step, depth, found)?,
+            }
+        }
+    }
+
+    /// Past an object or array, by brackets alone.
+    fn skip(&mut self) -> Progress {
+        let mut open = 0usize;
+        loop {
+            match self.peek() {
+                b'"' => {
+                    self.string()?;
+                    continue;
+                }
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => {
+                    open -= 1;
+                    if open == 0 {
+                        self.at += 1;
+                        return Some(());
+                    }
+                }
+                0 if self.at >= self.bytes.len() => return None,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+}
+
+/// `text` with JSON escapes resolved, appended to `into`. What is not an escape is kept;
+/// a lone surrogate becomes U+FFFD.
+pub(crate) fn unescape_into(text: &str, into: &mut String) {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        into.push_str(before);
+        let mut chars = after.chars();
+        match chars.next() {
+            Some('n') => into.push('\n'),
+            Some('t') => into.push('\t'),
+            Some('r') => into.push('\r'),
+            Some('b') => into.push('\u{8}'),
+            Some('f') => into.push('\u{c}'),
+            Some('u') => {
+                rest = unicode(chars.as_str(), into);
+                continue;
+            }
+            Some(other) => into.push(other),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    into.push_str(rest);
+}
+
+/// After `\u`: pushes the character and gives what follows.
+fn unicode<'a>(text: &'a str, into: &mut String) -> &'a str {
+    let unit = |text: &str| {
+        text.get(..4)
+            .and_then(|hex| u16::from_str_radix(hex, 16).ok())
+    };
+    let Some(first) = unit(text) else {
+        into.push_str("\\u");
+        return text;
+    };
+    let rest = text.get(4..).unwrap_or_default();
+    if let Some(c) = char::from_u32(u32::from(first)) {
+        into.push(c);
+        return rest;
+    }
+    if let Some(second) = rest.strip_prefix("\\u").and_then(unit)
+        && let Some(Ok(c)) = char::decode_utf16([first, second]).next()
+    {
+        into.push(c);
+        return rest.get(6..).unwrap_or_default();
+    }
+    into.push(char::REPLACEMENT_CHARACTER);
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(record: &str, names: &[&str], want: &[(&str, &str)]) {
+        let mut paths = Paths::default();
+        for (i, name) in names.iter().enumerate() {
+            paths.add(name, i as u32);
+        }
+        let mut got = Vec::new();
+        scan(record, &paths, None, &mut |field, raw| {
+            let text = match raw {
+                Raw::Plain(t) | Raw::Word(t) => t.to_owned(),
+                Raw::Escaped(t) => {
+                    let mut out = String::new();
+                    unescape_into(t, &mut out);
+                    out
+                }
+                Raw::Null => "<null>".to_owned(),
+                Raw::Container => "<container>".to_owned(),
+            };
+            got.push((names[field as usize], text));
+        });
+        let got: Vec<_> = got.iter().map(|(n, t)| (*n, t.as_str())).collect();
+        assert_eq!(got, want, "{record}");
+    }
+
+    #[test]
+    fn flat_keys_paths_and_arrays() {
+        check(
+            r#"{"a":1,"b":{"c":"x"},"b.d":true}"#,
+            &["a", "b.c", "b.d"],
+            &[("a", "1"), ("b.c", "x"), ("b.d", "true")],
+        );
+        check(
+            r#"{"u":[{"n":"x"},{"n":["y",2,null]}],"skip":{"a":[1,{"b":"}"}]},"z":null}"#,
+            &["u.n", "z"],
+            &[
+                ("u.n", "x"),
+                ("u.n", "<container>"),
+                ("u.n", "y"),
+                ("u.n", "2"),
+                ("u.n", "<null>"),
+                ("z", "<null>"),
+            ],
+        );
+        check(
+            r#"{"p":"C:\\a\"b\u00e4\ud83d\ude00\ud800"}"#,
+            &["p"],
+            &[("p", "C:\\a\"bä😀\u{fffd}")],
+        );
+        check(
+            "{\"a\u{e4}\": \"x\", \"\\u0061\" : \"y\"",
+            &["a"],
+            &[("a", "y")],
+        );
+        check(
+            r#"{"a":{}, "a.b":"x"}"#,
+            &["a", "a.b"],
+            &[("a", "<container>"), ("a.b", "x")],
+        );
+        for broken in [
+            "",
+            "[1]",
+            "{",
+            "{\"a",
+            "{\"a\":",
+            "{\"a\":\"\\",
+            "{\"a\":[",
+            "{\"a\" 1}",
+            "{]",
+        ] {
+            let mut paths = Paths::default();
+            paths.add("zz", 0);
+            scan(broken, &paths, Some(1), &mut |_, _| {});
+        }
+    }
+
+    fn leaves(prefix: &str, value: &serde_json::Value, want: &str, out: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                for (key, value) in map {
+                    let name = if prefix.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{prefix}.{key}")
+                    };
+                    leaves(&name, value, want, out);
+                }
+            }
+            serde_json::Value::Array(items) => {
+                items.iter().for_each(|i| leaves(prefix, i, want, out))
+            }
+            serde_json::Value::String(s) if prefix == want => out.push(s.clone()),
+            serde_json::Value::Number(n) if prefix == want => out.push(n.to_string()),
+            _ => {}
+        }
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            any::<i32>().prop_map(|i| serde_json::json!(i)),
+            "\\PC{0,6}".prop_map(|s| serde_json::json!(s)),
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(|b| serde_json::json!(b)),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::Array),
+                proptest::collection::vec(("[ab]", inner), 0..4)
+                    .prop_map(|pairs| serde_json::Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_tree(value in json()) {
+            let root = serde_json::json!({ "a": value });
+            let text = root.to_string();
+            for name in ["a", "a.a", "a.b", "a.b.a"] {
+                let mut want = Vec::new();
+                leaves("", &root, name, &mut want);
+                let mut paths = Paths::default();
+                paths.add(name, 0);
+                let mut got = Vec::new();
+                scan(&text, &paths, None, &mut |_, raw| match raw {
+                    Raw::Plain(t) => got.push(t.to_owned()),
+                    Raw::Escaped(t) => {
+                        let mut out = String::new();
+                        unescape_into(t, &mut out);
+                        got.push(out);
+                    }
+                    Raw::Word(w) if w != "true" && w != "false" => got.push(w.to_owned()),
+                    Raw::Word(_) | Raw::Null | Raw::Container => {}
+                });
+                prop_assert_eq!(got, want, "{} in {}", name, &text);
+            }
+        }
+
+        #[test]
+        fn never_panics(text in "\\PC{0,60}") {
+            let mut paths = Paths::default();
+            paths.add("a", 0);
+            scan(&text, &paths, Some(1), &mut |_, _| {});
+            scan(&format!("{{\"a\":{text}"), &paths, Some(1), &mut |_, _| {});
+        }
+    }
+}
