@@ -1,1 +1,30 @@
 //! Bytes to events: formats, decoding, mapping.
+//!
+//! Two steps, both pure. [`format::FORMATS`] takes the body of a request apart into native
+//! records; [`Source::map_frame`] turns records into [`watchfloor_types::Event`]s by the mapping
+//! in `content/sources/<id>/source.yml` (`docs/sources.md`).
+
+mod cond;
+mod convert;
+pub mod format;
+mod golden;
+mod join;
+pub mod json;
+mod map;
+mod messages;
+mod path;
+mod shape;
+mod source;
+mod spec;
+mod time;
+mod transform;
+
+pub use format::{
+    Decoded, FORMATS, Format, Limits, RecordError,
+    bulk::{Bulk, BulkItem, BulkRefusal},
+};
+pub use golden::TestOutcome;
+pub use join::Joiner;
+pub use map::Mapped;
+pub use messages::instruction_hash;
+pub use source::{Source, Sources};

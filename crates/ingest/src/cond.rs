@@ -1,0 +1,111 @@
+//! Conditions on native values.
+
+use watchfloor_types::Value;
+
+use crate::{
+    json::Json,
+    path::{FieldPath, PathError},
+    spec::{Cond, Condition, OneOrMany, Test},
+};
+
+/// All must hold.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions(Vec<(FieldPath, Check)>);
+
+#[derive(Debug)]
+enum Check {
+    Present,
+    Absent,
+    In(Vec<Value>),
+    NotIn(Vec<Value>),
+    Prefix(Vec<String>),
+    Suffix(Vec<String>),
+    Contains(Vec<String>),
+}
+
+impl Conditions {
+    /// Reads the conditions; a path that is none is an error.
+    pub(crate) fn compile(cond: &Cond) -> Result<Self, PathError> {
+        let mut out = Vec::new();
+        for (path, test) in cond {
+            let path: FieldPath = path.parse()?;
+            match test {
+                Test::Equals(value) => out.push((path, Check::In(values(value)))),
+                Test::Is(is) => out.extend(checks(is).into_iter().map(|c| (path.clone(), c))),
+            }
+        }
+        Ok(Self(out))
+    }
+
+    /// Whether all hold of `tree`.
+    pub(crate) fn hold(&self, tree: &Json<'_>) -> bool {
+        self.0.iter().all(|(path, check)| match check {
+            Check::Present => path.find(tree, &|v| !v.is_empty()).is_some(),
+            Check::Absent => path.find(tree, &|v| !v.is_empty()).is_none(),
+            Check::In(list) => path
+                .find(tree, &|v| list.iter().any(|x| same(v, x)))
+                .is_some(),
+            Check::NotIn(list) => path
+                .find(tree, &|v| list.iter().any(|x| same(v, x)))
+                .is_none(),
+            Check::Prefix(list) => text(path, tree, &|t| {
+                list.iter().any(|x| t.starts_with(x.as_str()))
+            }),
+            Check::Suffix(list) => text(path, tree, &|t| {
+                list.iter().any(|x| t.ends_with(x.as_str()))
+            }),
+            Check::Contains(list) => {
+                text(path, tree, &|t| list.iter().any(|x| t.contains(x.as_str())))
+            }
+        })
+    }
+
+    /// The paths it looks at.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &FieldPath> {
+        self.0.iter().map(|(p, _)| p)
+    }
+}
+
+fn text(path: &FieldPath, tree: &Json<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
+    path.find(tree, &|v| v.text().is_some_and(holds)).is_some()
+}
+
+fn values(value: &Value) -> Vec<Value> {
+    match value {
+        Value::List(items) => items.clone(),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Str(_) => vec![value.clone()],
+    }
+}
+
+fn checks(is: &Condition) -> Vec<Check> {
+    let list = |l: &OneOrMany<String>| l.as_slice().to_vec();
+    let mut out = Vec::new();
+    out.extend(
+        is.present
+            .map(|p| if p { Check::Present } else { Check::Absent }),
+    );
+    out.extend(is.prefix.as_ref().map(|l| Check::Prefix(list(l))));
+    out.extend(is.suffix.as_ref().map(|l| Check::Suffix(list(l))));
+    out.extend(is.contains.as_ref().map(|l| Check::Contains(list(l))));
+    out.extend(
+        is.not
+            .as_ref()
+            .map(|l| Check::NotIn(l.as_slice().iter().flat_map(values).collect())),
+    );
+    out
+}
+
+/// Whether a native value says the same as `value`; numbers also as text.
+fn same(native: &Json<'_>, value: &Value) -> bool {
+    match (native, value) {
+        (Json::Bool(a), Value::Bool(b)) => a == b,
+        (Json::Text(a), Value::Str(b)) => a.as_ref() == b.as_ref(),
+        (Json::Number(a) | Json::Text(a), Value::Int(b)) => a.parse() == Ok(*b),
+        (Json::Number(a) | Json::Text(a), Value::Float(b)) => a.parse() == Ok(*b),
+        (Json::Number(a), Value::Str(b)) => a.as_ref() == b.as_ref(),
+        (Json::Array(items), _) => items.iter().any(|i| same(i, value)),
+        (Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_), _) => {
+            false
+        }
+    }
+}

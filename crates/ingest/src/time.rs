@@ -1,0 +1,122 @@
+//! Times as records write them.
+
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use serde::Deserialize;
+
+use crate::json::Json;
+
+/// How a time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TimeFormat {
+    /// RFC 3339 text, text without a zone taken as UTC, or a number whose size tells its unit.
+    #[default]
+    Auto,
+    /// Seconds since 1970, with or without a fraction.
+    EpochS,
+    /// Milliseconds since 1970.
+    EpochMs,
+    /// Microseconds since 1970.
+    EpochUs,
+    /// Nanoseconds since 1970.
+    EpochNs,
+    /// .NET ticks: 100 ns since year 1.
+    Ticks,
+}
+
+/// Ticks from year 1 to 1970.
+const TICKS_1970: i128 = 621_355_968_000_000_000;
+
+/// The time that `json` writes, if it does.
+pub(crate) fn read(json: &Json<'_>, format: TimeFormat) -> Option<Timestamp> {
+    let text = match json {
+        Json::Number(n) | Json::Text(n) => n.trim(),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => return None,
+    };
+    let nanos = match format {
+        TimeFormat::Auto => return auto(text),
+        TimeFormat::EpochS => scaled(text, 9)?,
+        TimeFormat::EpochMs => scaled(text, 6)?,
+        TimeFormat::EpochUs => scaled(text, 3)?,
+        TimeFormat::EpochNs => scaled(text, 0)?,
+        TimeFormat::Ticks => (scaled(text, 0)? - TICKS_1970).checked_mul(100)?,
+    };
+    Timestamp::from_nanosecond(nanos).ok()
+}
+
+fn auto(text: &str) -> Option<Timestamp> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time);
+    }
+    if let Some(whole) = scaled(text, 0) {
+        // Below these bounds lie the years 1973 to 5138 in each unit.
+        let digits = match whole.abs() {
+            0..100_000_000_000 => 9,
+            100_000_000_000..100_000_000_000_000 => 6,
+            100_000_000_000_000..100_000_000_000_000_000 => 3,
+            _ => 0,
+        };
+        return Timestamp::from_nanosecond(scaled(text, digits)?).ok();
+    }
+    // No zone: UTC.
+    let civil = text.parse::<DateTime>().ok()?;
+    TimeZone::UTC.to_timestamp(civil).ok()
+}
+
+/// A decimal number times ten to the `digits`, exact; what is beyond is cut off.
+fn scaled(text: &str, digits: u32) -> Option<i128> {
+    if text.bytes().any(|b| matches!(b, b'e' | b'E')) {
+        let number: f64 = text.parse().ok()?;
+        return Some((number * 10f64.powi(i32::try_from(digits).ok()?)) as i128);
+    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if whole.is_empty() || whole.len() > 25 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let negative = whole.starts_with('-');
+    let mut value: i128 = whole.parse().ok()?;
+    let mut fraction = fraction.bytes();
+    for _ in 0..digits {
+        let digit = i128::from(fraction.next().map_or(0, |b| b - b'0'));
+        value = value
+            .checked_mul(10)?
+            .checked_add(if negative { -digit } else { digit })?;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_records_write_them() {
+        use TimeFormat::{Auto, EpochMs, EpochNs, EpochS, Ticks};
+        for (text, format, expected) in [
+            ("2027-03-02T08:02:00Z", Auto, "2027-03-02T08:02:00Z"),
+            (
+                "2027-03-02T09:02:00.5+01:00",
+                Auto,
+                "2027-03-02T08:02:00.5Z",
+            ),
+            (
+                "2025-05-15 14:17:22.000000000",
+                Auto,
+                "2025-05-15T14:17:22Z",
+            ),
+            ("1795390215.9619088", Auto, "2026-11-22T23:30:15.9619088Z"),
+            ("1795390215961", Auto, "2026-11-22T23:30:15.961Z"),
+            ("1795390215961000000", Auto, "2026-11-22T23:30:15.961Z"),
+            ("1795390215961000000", EpochNs, "2026-11-22T23:30:15.961Z"),
+            ("1795390215961", EpochMs, "2026-11-22T23:30:15.961Z"),
+            ("1795390215", EpochS, "2026-11-22T23:30:15Z"),
+            ("638000000000000000", Ticks, "2022-09-26T14:13:20Z"),
+        ] {
+            let time = read(&Json::Text(text.into()), format);
+            assert_eq!(time, Some(expected.parse().unwrap()), "{text}");
+        }
+        for bad in ["", "yesterday", "1e400", "99999999999999999999999999"] {
+            assert_eq!(read(&Json::Text(bad.into()), Auto), None, "{bad}");
+        }
+    }
+}
