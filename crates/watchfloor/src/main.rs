@@ -1,3 +1,28 @@
 //! Security operations and incident response for AI systems.
+//!
+//! Start reading at [`pipeline`]: the whole flow is there, on one page.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod api;
+mod clock;
+mod cmd;
+mod console;
+mod content;
+mod doc;
+mod floor;
+mod library;
+mod output;
+mod pipeline;
+mod rulebook;
+mod search;
+mod secrets;
+mod serve;
+mod settings;
+mod web;
+
+fn main() {
+    let filter = std::env::var("WATCHFLOOR_LOG").unwrap_or_else(|_| "warn".to_owned());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let exit = cmd::run();
+    std::process::exit(exit as i32);
+}

@@ -221,6 +221,11 @@ impl Settings {
         })
     }
 
+    /// How long the lake keeps what.
+    pub(crate) fn kept(&self) -> watchfloor_lake::Retention {
+        watchfloor_lake::Retention { events: Some(self.retention), raw: Some(self.native_retention), dead_letters: Some(self.retention) }
+    }
+
     /// The settings as TOML-like lines for `config show`; secrets are not in it.
     pub(crate) fn shown(&self) -> serde_json::Value {
         let endpoints = |all: &BTreeMap<String, Endpoint>| {

@@ -1,5 +1,15 @@
 //! Commands: noun, verb, one row each. Help and completions come from the rows.
 
+mod client;
+mod content;
+mod demo;
+mod event;
+mod intel;
+mod remote;
+mod report;
+mod rule;
+mod serve;
+
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
@@ -42,7 +52,8 @@ pub(crate) struct Row {
 }
 
 /// Every command, in the order of the help.
-pub(crate) static ROWS: &[&[Row]] = &[];
+pub(crate) static ROWS: &[&[Row]] =
+    &[demo::ROWS, serve::ROWS, remote::ROWS, event::ROWS, rule::ROWS, intel::ROWS, report::ROWS, content::ROWS];
 
 /// The command line of the program.
 pub(crate) fn command() -> clap::Command {

@@ -1,0 +1,6 @@
+//! The API for programs: JSON over HTTP, described by `docs/openapi.json`.
+
+pub(crate) mod problem;
+pub(crate) mod read;
+pub(crate) mod view;
+pub(crate) mod write;

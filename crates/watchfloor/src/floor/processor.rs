@@ -1,0 +1,129 @@
+//! From accepted frames to findings and searchable events: steps 4 to 6 of the pipeline.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use watchfloor_types::{Actor, Frame, Timestamp};
+
+use super::Floor;
+use crate::pipeline;
+
+/// Above this many records on their way, senders are asked to come back.
+const BUSY_RECORDS: usize = 400_000;
+
+/// Records that one round takes together.
+const ROUND_RECORDS: usize = 8_192;
+
+/// Frames on their way to detection, in the order of the write-ahead log.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    frames: mpsc::Sender<Frame>,
+    records: Arc<AtomicUsize>,
+}
+
+/// The other end of a [`Queue`].
+pub(crate) struct Frames {
+    frames: mpsc::Receiver<Frame>,
+    records: Arc<AtomicUsize>,
+}
+
+/// A queue and its other end.
+pub(crate) fn queue() -> (Queue, Frames) {
+    let (tx, rx) = mpsc::channel();
+    let records = Arc::new(AtomicUsize::new(0));
+    (Queue { frames: tx, records: Arc::clone(&records) }, Frames { frames: rx, records })
+}
+
+impl Queue {
+    /// Hands over a frame that is durable. Never blocks: it is called by the log's writer.
+    pub(crate) fn push(&self, frame: Frame) {
+        // An empty frame counts, too: it has to pass before the watermark may.
+        self.records.fetch_add(frame.records.len().max(1), Ordering::AcqRel);
+        if self.frames.send(frame).is_err() {
+            tracing::warn!("a frame was accepted during shutdown; it is processed at the next start");
+        }
+    }
+
+    /// Records on their way.
+    pub(crate) fn waiting(&self) -> usize {
+        self.records.load(Ordering::Acquire)
+    }
+
+    /// Whether senders should be asked to come back.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting() > BUSY_RECORDS
+    }
+}
+
+/// What a source has sent since the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SourceFigures {
+    /// Events.
+    pub events: u64,
+    /// Records that could not be understood.
+    pub dead: u64,
+    /// Leaves seen in native records.
+    pub leaves: u64,
+    /// Leaves that the mapping does not know.
+    pub unknown: u64,
+    /// When the last record came.
+    pub last: Option<Timestamp>,
+    /// How far its newest event lies behind its receipt, milliseconds.
+    pub lag_ms: i64,
+}
+
+/// Takes frames until the floor is gone.
+pub(crate) fn run(floor: &Floor, frames: &Frames) {
+    let mut worker = pipeline::Worker::new();
+    loop {
+        let mut round = Vec::new();
+        let mut records = 0;
+        match frames.frames.recv_timeout(Duration::from_millis(500)) {
+            Ok(frame) => {
+                records += frame.records.len().max(1);
+                round.push(frame);
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => continue,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+        while records < ROUND_RECORDS {
+            let Ok(frame) = frames.frames.try_recv() else { break };
+            records += frame.records.len().max(1);
+            round.push(frame);
+        }
+        pipeline::process(floor, &mut worker, round);
+        frames.records.fetch_sub(records, Ordering::AcqRel);
+    }
+}
+
+/// Writes files when it is time, and keeps them in order. Runs on a thread of its own.
+pub(crate) fn housekeeping(floor: &Floor, stop: &mpsc::Receiver<()>) {
+    let mut since_maintenance = 0u32;
+    loop {
+        match stop.recv_timeout(Duration::from_millis(500)) {
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        }
+        if floor.lake.flush_due() && let Err(error) = floor.lake.flush() {
+            tracing::error!(%error, "cannot write event files; events stay in the write-ahead log and in memory");
+        }
+        since_maintenance += 1;
+        if since_maintenance >= 600 {
+            since_maintenance = 0;
+            pipeline::maintain(floor);
+        }
+    }
+    // What is in memory is in the write-ahead log, too; writing it now makes the next start faster.
+    if let Err(error) = floor.lake.flush() {
+        tracing::warn!(%error, "cannot write event files at shutdown; the next start reads the write-ahead log");
+    }
+}
+
+/// The system, as the actor of what the pipeline itself reports.
+pub(crate) const SYSTEM: Actor = Actor::System;

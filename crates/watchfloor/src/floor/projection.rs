@@ -1,0 +1,34 @@
+//! What other programs read with SQL: one row per alert and incident, written with its entries.
+
+use std::collections::BTreeSet;
+
+use watchfloor_respond::{Entry, State};
+use watchfloor_store::Transaction;
+
+use crate::api::view;
+
+/// Adds the rows that `entries` changed.
+pub(super) fn project(mut transaction: Transaction, state: &State, entries: &[Entry]) -> Transaction {
+    let mut alerts = BTreeSet::new();
+    let mut incidents = BTreeSet::new();
+    for entry in entries {
+        match entry {
+            Entry::Alert(e) => alerts.extend(e.alerts()),
+            Entry::Incident(e) => drop(incidents.insert(e.incident())),
+            Entry::Run(_) | Entry::Oncall(_) | Entry::Obligation(_) | Entry::Comms(_) | Entry::Exercise(_) => {}
+        }
+    }
+    for id in alerts {
+        if let Some(alert) = state.alerts.get(id) {
+            let body = serde_json::to_string(&view::alert(state, alert)).unwrap_or_default();
+            transaction = transaction.project("alert", &id.to_string(), alert.opened.as_microsecond(), body);
+        }
+    }
+    for id in incidents {
+        if let Some(incident) = state.incidents.get(id) {
+            let body = serde_json::to_string(&view::incident(state, incident)).unwrap_or_default();
+            transaction = transaction.project("incident", &id.to_string(), incident.opened.as_microsecond(), body);
+        }
+    }
+    transaction
+}

@@ -1,0 +1,204 @@
+//! Opening the floor: lock, content, journal, lake, tasks; and closing it.
+
+use std::{
+    fs::File,
+    path::Path,
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicU64, AtomicUsize},
+        mpsc as std_mpsc,
+    },
+    thread::JoinHandle,
+};
+
+use anyhow::{Context, bail};
+use tokio::sync::{broadcast, mpsc};
+use watchfloor_edge::{ClearText, KeySupport, Targets};
+use watchfloor_ingest::{Mapped, Sources};
+use watchfloor_intel::Matcher;
+use watchfloor_lake::{Lake, LakeOptions};
+use watchfloor_respond::{Entry, State};
+use watchfloor_store::Store;
+use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
+
+use super::{Floor, catalog::StoreCatalog, performer, player, processor, responder};
+use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings::{Insecure, Settings}};
+
+/// Journal entries that are read at once while the state is rebuilt.
+const REPLAY: u32 = 5_000;
+
+/// A floor that runs, and what it takes to end it.
+pub(crate) struct Opened {
+    /// The floor.
+    pub floor: Arc<Floor>,
+    /// What is wrong with the content; errors among them mean that an item is left out.
+    pub diagnostics: Vec<Diagnostic>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    housekeeping: Option<(std_mpsc::Sender<()>, JoinHandle<()>)>,
+    /// Held while the process lives: one process per data folder.
+    _lock: File,
+}
+
+/// Opens the data folder and starts every task but the listeners.
+pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Opened> {
+    let dir = settings.data_dir.clone();
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create data folder {}", dir.display()))?;
+    let lock = lock(&dir)?;
+    let files = Files::load(settings.content_dir.as_deref())?;
+    let (sources, mut diagnostics) = Sources::load(&files.of("sources"));
+    let (content, wrong) = library::load(&files);
+    diagnostics.extend(wrong);
+    let rulebook = Rulebook::load(&files);
+    diagnostics.extend(rulebook.diagnostics.iter().cloned());
+
+    let store = Store::open(dir.join("state.db")).await.with_context(|| format!("cannot open the state store in {}", dir.display()))?;
+    let (state, journal) = replay(&store, State::new(Arc::new(content))).await?;
+    let indicators = store.indicators().await.context("cannot read indicators")?;
+
+    let catalog = StoreCatalog(store.blocking_catalog(tokio::runtime::Handle::current()));
+    let root = dir.join("lake");
+    let (lake, recovery) = tokio::task::spawn_blocking(move || Lake::open(&root, Arc::new(catalog), LakeOptions::default()))
+        .await
+        .context("the lake could not be opened")?
+        .with_context(|| format!("cannot open the lake in {}", dir.display()))?;
+    for damage in &recovery.damage {
+        tracing::error!(?damage, "a part of the write-ahead log cannot be read; everything around it was");
+    }
+    if let Some(cut) = &recovery.truncated {
+        tracing::info!(bytes = cut.bytes, "cut off a write that had not been acknowledged when the last process ended");
+    }
+
+    let (inbox, jobs) = mpsc::channel(4_096);
+    let (effects, to_perform) = performer::queue();
+    let (frames, to_process) = processor::queue();
+    let (news, _) = broadcast::channel(4_096);
+    let targets = Arc::new(targets(&settings)?);
+    let floor = Arc::new(Floor {
+        settings,
+        clock,
+        files,
+        sources,
+        lake,
+        store,
+        rulebook: RwLock::new(Arc::new(rulebook)),
+        matcher: RwLock::new(Arc::new(Matcher::build(indicators))),
+        state: RwLock::new(state),
+        inbox,
+        effects,
+        frames,
+        news,
+        journal: AtomicU64::new(journal),
+        ledger: player::Ledger::default(),
+        emissions: AtomicUsize::new(0),
+        figures: Mutex::default(),
+        sightings: Mutex::default(),
+    });
+
+    // What was accepted and not yet in files comes before anything new.
+    for frame in recovery.frames {
+        floor.frames.push(frame.context("cannot read the write-ahead log")?);
+    }
+    let worker = Arc::clone(&floor);
+    std::thread::Builder::new().name("process".into()).spawn(move || processor::run(&worker, &to_process)).context("cannot start a thread")?;
+    let (stop, stopped) = std_mpsc::channel();
+    let keeper = Arc::clone(&floor);
+    let housekeeping = std::thread::Builder::new()
+        .name("housekeeping".into())
+        .spawn(move || processor::housekeeping(&keeper, &stopped))
+        .context("cannot start a thread")?;
+    let tasks = vec![
+        tokio::spawn(responder::run(Arc::clone(&floor), jobs)),
+        tokio::spawn(performer::run(Arc::clone(&floor), targets, to_perform)),
+        tokio::spawn(player::emitter(Arc::clone(&floor))),
+        tokio::spawn(player::ticker(Arc::clone(&floor))),
+        tokio::spawn(super::sighting::keeper(Arc::clone(&floor))),
+    ];
+    performer::resume(&floor).await?;
+    Ok(Opened { floor, diagnostics, tasks, housekeeping: Some((stop, housekeeping)), _lock: lock })
+}
+
+impl Opened {
+    /// Whether an item of the content was left out.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.level == Level::Error)
+    }
+
+    /// Waits until what is in flight is done, writes files and ends.
+    pub(crate) async fn close(mut self) {
+        for _ in 0..300 {
+            if !self.floor.in_flight() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        if let Some((stop, thread)) = self.housekeeping.take() {
+            drop(stop);
+            if tokio::task::spawn_blocking(move || thread.join().is_ok()).await.is_err() {
+                tracing::warn!("housekeeping did not end in order; the next start reads the write-ahead log");
+            }
+        }
+        self.floor.store.close().await;
+    }
+}
+
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    let path = dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            bail!("data folder {} is in use by another process; talk to it with --server, or name another --data-dir", dir.display())
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+async fn replay(store: &Store, mut state: State) -> anyhow::Result<(State, u64)> {
+    let mut last = 0;
+    loop {
+        let entries = store.entries(last + 1, REPLAY).await.context("cannot read the journal")?;
+        let Some(end) = entries.last().map(|e| e.seq) else { return Ok((state, last)) };
+        for row in &entries {
+            let entry: Entry = serde_json::from_str(&row.body)
+                .with_context(|| format!("journal entry {} is not one that this version knows; `watchfloor journal verify` says whether it was changed", row.seq))?;
+            state.apply(&entry, row.at);
+        }
+        last = end;
+    }
+}
+
+fn targets(settings: &Settings) -> anyhow::Result<Targets> {
+    let clear = match settings.insecure_listen {
+        Insecure::Refuse => ClearText::Refuse,
+        Insecure::Allow => ClearText::Allow,
+    };
+    let mut targets = Targets::new();
+    for (name, e) in &settings.channels {
+        targets = targets.channel(name, &e.url, e.secret.as_ref(), clear)?;
+    }
+    for (name, e) in &settings.targets {
+        targets = targets.target(name, &e.url, e.secret.as_ref(), KeySupport::Ignored, clear)?;
+    }
+    Ok(targets)
+}
+
+/// A frame whose source no longer exists: its records become dead letters, to be replayed later.
+pub(crate) fn unmapped(frame: &Frame) -> Mapped {
+    let dead = frame
+        .records
+        .iter()
+        .enumerate()
+        .map(|(i, raw)| DeadLetter {
+            id: EventId::of_record(frame.received, frame.seq, u32::try_from(i).unwrap_or(u32::MAX)),
+            received: frame.received,
+            source: frame.source.clone(),
+            tenant: frame.tenant.clone(),
+            reason: format!("there is no source `{}` any more", frame.source),
+            raw: raw.clone(),
+        })
+        .collect();
+    Mapped { dead, ..Mapped::default() }
+}

@@ -1,0 +1,42 @@
+//! Rules in force: the compiled engine and what was wrong with its content.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use watchfloor_detect::{Engine, Options, parse_rules};
+use watchfloor_types::Diagnostic;
+
+use crate::content::Files;
+
+static VERSION: AtomicU64 = AtomicU64::new(1);
+
+/// One set of rules, replaced whole when content changes.
+pub(crate) struct Rulebook {
+    /// The compiled rules.
+    pub engine: Engine,
+    /// What is wrong with the content; a rule with an error is not in the engine.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Another number for another set.
+    pub version: u64,
+}
+
+impl Rulebook {
+    /// Compiles every rule file of `files`.
+    pub(crate) fn load(files: &Files) -> Self {
+        Self::compile(&files.of("rules"))
+    }
+
+    /// Compiles rule files given as (path, text).
+    pub(crate) fn compile(files: &[(String, String)]) -> Self {
+        let options = Options::default();
+        let mut documents = Vec::new();
+        let mut diagnostics = Vec::new();
+        for (path, text) in files.iter().filter(|(p, _)| p.ends_with(".yml") || p.ends_with(".yaml")) {
+            let (found, wrong) = parse_rules(path, text, &options);
+            documents.extend(found);
+            diagnostics.extend(wrong);
+        }
+        let (engine, wrong) = Engine::new(documents);
+        diagnostics.extend(wrong);
+        Self { engine, diagnostics, version: VERSION.fetch_add(1, Ordering::Relaxed) }
+    }
+}

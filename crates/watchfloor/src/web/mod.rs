@@ -1,0 +1,48 @@
+//! The console and the API on one listener.
+
+mod act;
+mod live;
+mod page;
+pub(crate) mod session;
+mod sign_in;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing::{get, post}};
+
+use crate::{api, console::assets, floor::Floor};
+
+pub(crate) use act::{DecidedView, parse};
+
+/// Every route of the console and the API.
+pub(crate) fn router(floor: Arc<Floor>) -> Router {
+    Router::new()
+        .route("/", get(page::now))
+        .route("/alerts", get(page::alerts))
+        .route("/alerts/{id}", get(page::alert))
+        .route("/incidents", get(page::incidents))
+        .route("/incidents/{id}", get(page::incident))
+        .route("/incidents/{id}/packet", post(page::packet))
+        .route("/runs/{id}", get(page::run))
+        .route("/drafts/{id}", get(page::draft))
+        .route("/search", get(page::search))
+        .route("/events/{id}", get(page::event))
+        .route("/rules", get(page::rules))
+        .route("/rules/{id}", get(page::rule))
+        .route("/exercises", get(page::exercises))
+        .route("/exercises/{id}", get(page::exercise))
+        .route("/exercises/{id}/report", get(page::exercise_report))
+        .route("/sources", get(page::sources))
+        .route("/settings", get(page::settings))
+        .route("/act", post(act::form))
+        .route("/live", get(live::stream))
+        .route("/sign-in", get(sign_in::page).post(sign_in::with_password))
+        .route("/sign-in/link", get(sign_in::link_page).post(sign_in::with_link))
+        .route("/sign-out", post(sign_in::out))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/api/v1/inputs", post(act::input))
+        .merge(api::read::router())
+        .fallback(page::missing)
+        .layer(middleware::from_fn(assets::headers))
+        .with_state(floor)
+}

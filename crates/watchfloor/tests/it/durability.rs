@@ -1,0 +1,152 @@
+//! Killed at random moments, nothing acknowledged is lost and nothing is stored twice.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    net::TcpStream,
+    sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}},
+    time::Duration,
+};
+
+use crate::program::Server;
+
+/// Sends numbered events over one interface until told to stop; notes what was acknowledged.
+fn sender(server: &Server, wire: Wire, numbers: std::ops::Range<u64>, acknowledged: Arc<Mutex<Vec<u64>>>, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<u64> {
+    let (base, token) = (server.at("ingest").to_owned(), server.at("ingest_token").to_owned());
+    std::thread::spawn(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20))).build().into();
+        let mut next = numbers.start;
+        while next < numbers.end && !stop.load(Ordering::Relaxed) {
+            let batch: Vec<u64> = (next..(next + 500).min(numbers.end)).collect();
+            let request = match wire {
+                Wire::Bulk => agent.post(format!("{base}/_bulk")).header("content-type", "application/x-ndjson"),
+                Wire::Otlp => agent.post(format!("{base}/v1/logs")).header("content-type", "application/json"),
+            };
+            let answer = request.header("authorization", format!("Bearer {token}")).send(wire.body(&batch));
+            match answer {
+                Ok(mut response) if response.status().is_success() => {
+                    let text = response.body_mut().read_to_string().unwrap_or_default();
+                    assert!(!text.contains("\"errors\":true"), "{text}");
+                    acknowledged.lock().unwrap().extend(&batch);
+                }
+                Ok(response) if matches!(response.status().as_u16(), 429 | 503) => {
+                    std::thread::sleep(Duration::from_millis(20));
+                    continue;
+                }
+                // Killed in the middle: not acknowledged, may or may not be stored. A real sender would send it
+                // again; this one goes on, so that every number is sent once and doubles show.
+                Ok(_) | Err(_) => {}
+            }
+            next += 500;
+        }
+        next
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Wire {
+    Bulk,
+    Otlp,
+}
+
+impl Wire {
+    fn body(self, batch: &[u64]) -> String {
+        let filler = "x".repeat(440);
+        match self {
+            Self::Bulk => batch.iter().map(|n| format!("{{\"create\":{{\"_index\":\"generic\"}}}}\n{{\"@timestamp\":\"2026-11-24T12:00:00Z\",\"n\":{n},\"message\":\"{filler}\"}}\n")).collect(),
+            Self::Otlp => {
+                let records: Vec<String> = batch
+                    .iter()
+                    .map(|n| format!("{{\"timeUnixNano\":\"1795521600000000000\",\"body\":{{\"stringValue\":\"{filler}\"}},\"attributes\":[{{\"key\":\"n\",\"value\":{{\"intValue\":\"{n}\"}}}}]}}"))
+                    .collect();
+                format!("{{\"resourceLogs\":[{{\"resource\":{{\"attributes\":[]}},\"scopeLogs\":[{{\"scope\":{{}},\"logRecords\":[{}]}}]}}]}}", records.join(","))
+            }
+        }
+    }
+}
+
+#[test]
+fn killed_ten_times_under_load_it_keeps_what_it_acknowledged_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let acknowledged = Arc::new(Mutex::new(Vec::new()));
+    let mut next = [0u64, 1 << 40];
+    // Moments that differ from run to run and are printed, so that a failure can be told.
+    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let total = if cfg!(debug_assertions) { 40_000 } else { 200_000 };
+    for round in 0..10u64 {
+        let server = Server::start(dir.path());
+        let stop = Arc::new(AtomicBool::new(false));
+        let share = total / 20;
+        let senders = [Wire::Bulk, Wire::Otlp].map(|wire| {
+            let first = next[wire as usize];
+            sender(&server, wire, first..first + share, Arc::clone(&acknowledged), Arc::clone(&stop))
+        });
+        let moment = seed.rotate_left(round as u32 * 5) % 900;
+        eprintln!("round {round}: kill after {moment} ms");
+        std::thread::sleep(Duration::from_millis(moment));
+        server.kill();
+        stop.store(true, Ordering::Relaxed);
+        for (i, sender) in senders.into_iter().enumerate() {
+            // Numbers sent and not acknowledged are never sent again.
+            next[i] = sender.join().unwrap().max(next[i]) + 1_000;
+        }
+    }
+    let server = Server::start(dir.path());
+    // What was not interrupted arrives, too.
+    let rest = total - acknowledged.lock().unwrap().len() as u64;
+    let senders = [Wire::Bulk, Wire::Otlp].map(|wire| {
+        let first = next[wire as usize];
+        sender(&server, wire, first..first + rest / 2, Arc::clone(&acknowledged), Arc::new(AtomicBool::new(false)))
+    });
+    for sender in senders {
+        sender.join().unwrap();
+    }
+    let stored = stored(&server);
+    let acknowledged = acknowledged.lock().unwrap();
+    let lost: Vec<&u64> = acknowledged.iter().filter(|n| !stored.contains_key(n)).collect();
+    let doubled: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged events are lost, such as {:?}", lost.len(), acknowledged.len(), &lost[..lost.len().min(5)]);
+    assert!(doubled.is_empty(), "{} events are stored twice, such as {:?}", doubled.len(), &doubled[..doubled.len().min(5)]);
+    eprintln!("{} acknowledged, {} stored", acknowledged.len(), stored.len());
+}
+
+/// How often each number is stored.
+fn stored(server: &Server) -> BTreeMap<u64, u32> {
+    for _ in 0..600 {
+        if server.get("/api/v1/health")["in_flight"] == false {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let mut counts = BTreeMap::new();
+    let mut after = String::new();
+    loop {
+        let page = server.get(&format!("/api/v1/events?from=36500d&limit=1000&after={}", after.replace('+', "%2B")));
+        for event in page["events"].as_array().unwrap() {
+            let native: serde_json::Value = serde_json::from_str(event["native"].as_str().unwrap()).unwrap();
+            let n = native["n"].as_u64().or_else(|| {
+                let attribute = native.pointer("/logRecord/attributes/0/value/intValue").or_else(|| native.pointer("/log/attributes/0/value/intValue"))?;
+                attribute.as_u64().or_else(|| attribute.as_str()?.parse().ok())
+            });
+            *counts.entry(n.unwrap_or_else(|| panic!("an event without a number: {native}"))).or_default() += 1;
+        }
+        match page["after"].as_str() {
+            Some(next) => after = next.to_owned(),
+            None => return counts,
+        }
+    }
+}
+
+#[test]
+fn a_second_process_on_the_same_folder_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let output = crate::program::run(dir.path(), &["serve"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another process"), "{}", String::from_utf8_lossy(&output.stderr));
+    // A half-open connection does not keep the others out.
+    let mut half = TcpStream::connect(server.at("ingest").trim_start_matches("http://")).unwrap();
+    half.write_all(b"POST /ingest/generic HTTP/1.1\r\nHost: x\r\n").unwrap();
+    assert_eq!(server.get("/api/v1/health")["status"], "ok");
+    assert!(server.pid() > 0);
+}
