@@ -541,9 +541,16 @@ async fn without_a_token_no_large_body_is_read() {
     assert_eq!((answer.status.as_u16(), memory.count()), (401, 0));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn whatever_happens_inside_the_sender_gets_an_answer() {
-    let (memory, router) = fresh();
+    let memory = Arc::new(Memory::default());
+    let short = Duration::from_millis(100);
+    let limits = HttpLimits {
+        body_time: short,
+        answer_time: short,
+        ..HttpLimits::default()
+    };
+    let router = router(Arc::clone(&memory), limits);
     let send = || ask(&router, request("POST", "/ingest/a", &[BEARER], "{}"));
     memory.set(Mood::Hangs);
     let answer = send().await;
