@@ -30,7 +30,7 @@ pub struct Row {
 }
 
 /// Whether the record as it came is still stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Raw {
     /// Byte for byte.
     Kept,

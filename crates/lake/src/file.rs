@@ -32,10 +32,12 @@ use crate::{
     schema::{self, Bloom, CORE},
 };
 
-/// Rows per row group: small enough that an hour of a busy day skips most of a file, large enough
-/// that columns compress.
-const ROW_GROUP_ROWS: usize = 32 * 1024;
-const DEAD_ROW_GROUP_ROWS: usize = 4 * 1024;
+/// Where and how files are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) root: PathBuf,
+    pub(crate) row_group_rows: usize,
+}
 
 /// A file that searches may be reading. Once it is doomed, it is deleted when the last of them ends.
 #[derive(Debug)]
@@ -95,7 +97,7 @@ impl Drop for LiveFile {
     }
 }
 
-fn properties(table: Table) -> WriterProperties {
+fn properties(layout: &Layout) -> WriterProperties {
     let plain = |builder: parquet::file::properties::WriterPropertiesBuilder, name: &str| {
         let path = ColumnPath::from(name);
         builder
@@ -105,10 +107,7 @@ fn properties(table: Table) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(match table {
-            Table::Events => ROW_GROUP_ROWS,
-            Table::Dead => DEAD_ROW_GROUP_ROWS,
-        }))
+        .set_max_row_group_row_count(Some(layout.row_group_rows.max(1)))
         .set_data_page_row_count_limit(8 * 1024)
         .set_created_by(concat!("watchfloor ", env!("CARGO_PKG_VERSION")).to_owned());
     for name in [schema::ID, schema::RAW, schema::ATTRS, schema::REASON] {
@@ -126,7 +125,7 @@ fn properties(table: Table) -> WriterProperties {
         builder = builder
             .set_column_bloom_filter_enabled(path.clone(), true)
             .set_column_bloom_filter_fpp(path.clone(), 0.02)
-            .set_column_bloom_filter_max_ndv(path, ROW_GROUP_ROWS as u64);
+            .set_column_bloom_filter_max_ndv(path, layout.row_group_rows as u64);
     }
     builder.build()
 }
@@ -134,14 +133,14 @@ fn properties(table: Table) -> WriterProperties {
 /// Writes `batches` to `path` below `root`: a temporary file, synced, renamed, its folder synced.
 /// Returns its size in bytes.
 pub(crate) fn write(
-    root: &Path,
+    layout: &Layout,
     path: &str,
     table: Table,
     batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<u64, LakeError> {
-    let full = root.join(path);
+    let full = layout.root.join(path);
     let temporary = full.with_extension("tmp");
-    let written = write_temporary(&full, &temporary, table, batches);
+    let written = write_temporary(layout, &full, &temporary, table, batches);
     if written.is_err()
         && let Err(error) = fs::remove_file(&temporary)
         && error.kind() != io::ErrorKind::NotFound
@@ -152,6 +151,7 @@ pub(crate) fn write(
 }
 
 fn write_temporary(
+    layout: &Layout,
     full: &Path,
     temporary: &Path,
     table: Table,
@@ -167,11 +167,11 @@ fn write_temporary(
         Table::Dead => &schema::DEAD,
     });
     let out = io::BufWriter::with_capacity(1 << 20, file);
-    let mut writer = ArrowWriter::try_new(out, schema, Some(properties(table))).map_err(parquet)?;
+    let mut writer =
+        ArrowWriter::try_new(out, schema, Some(properties(layout))).map_err(parquet)?;
     for batch in batches {
         writer.write(&batch?).map_err(parquet)?;
     }
-    writer.finish().map_err(parquet)?;
     let file = writer
         .into_inner()
         .map_err(parquet)?

@@ -17,7 +17,7 @@ use watchfloor_types::{DeadLetter, Event, Frame};
 
 use crate::{
     Catalog, CatalogError, Commit, Raw, Table, batch,
-    file::{self, LiveFile},
+    file::{self, Layout, LiveFile},
     hot::{Hot, HotBatch, Taken},
     partition, schema,
     wal::{Done, Recovery, Wal, WalError, WalOptions},
@@ -38,6 +38,9 @@ pub struct LakeOptions {
     pub busy_bytes: usize,
     /// Threads of one search.
     pub threads: usize,
+    /// Rows per row group: small enough that an hour of a busy day skips most of a file, large
+    /// enough that columns compress.
+    pub row_group_rows: usize,
     /// Files with at least this many rows are left alone by compaction.
     pub compacted_rows: u64,
     /// Compaction aims at files of this many rows.
@@ -55,6 +58,7 @@ impl Default for LakeOptions {
             flush_after: Duration::from_secs(15),
             busy_bytes: 256 << 20,
             threads: 2,
+            row_group_rows: 32 * 1024,
             compacted_rows: 131_072,
             target_rows: 262_144,
             target_bytes: 96 << 20,
@@ -116,7 +120,7 @@ impl LakeError {
 /// Events on disk, searchable from the moment they are inserted. All methods may be called from any
 /// thread; those that read or write files block.
 pub struct Lake {
-    pub(crate) root: PathBuf,
+    pub(crate) layout: Layout,
     pub(crate) options: LakeOptions,
     catalog: Arc<dyn Catalog>,
     wal: Wal,
@@ -200,7 +204,10 @@ impl Lake {
             .map(|e| LiveFile::new(root, e))
             .collect();
         let lake = Self {
-            root: root.to_owned(),
+            layout: Layout {
+                root: root.to_owned(),
+                row_group_rows: options.row_group_rows,
+            },
             options,
             catalog,
             wal,
@@ -294,7 +301,7 @@ impl Lake {
             let rows = concat_batches(&schema::EVENTS, taken.batches.iter().map(|b| &b.batch))?;
             flushed.events = rows.num_rows();
             add.extend(partition::write_files(
-                &self.root,
+                &self.layout,
                 Table::Events,
                 &rows,
                 Raw::Kept,
@@ -306,7 +313,7 @@ impl Lake {
             let rows = batch::from_dead(&dead)?;
             flushed.dead_letters = rows.num_rows();
             add.extend(partition::write_files(
-                &self.root,
+                &self.layout,
                 Table::Dead,
                 &rows,
                 Raw::Kept,
@@ -318,7 +325,7 @@ impl Lake {
             return Ok(flushed);
         }
         self.commit(
-            Commit {
+            &Commit {
                 add,
                 remove: Vec::new(),
                 watermark: Some(watermark),
@@ -329,12 +336,12 @@ impl Lake {
     }
 
     /// Commits, and shows searches the new files in the same moment.
-    pub(crate) fn commit(&self, commit: Commit, leaving: Leaving) -> Result<(), LakeError> {
+    pub(crate) fn commit(&self, commit: &Commit, leaving: Leaving) -> Result<(), LakeError> {
         let _one = self
             .committing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        self.catalog.commit(&commit)?;
+        self.catalog.commit(commit)?;
         let removed: HashSet<&str> = commit.remove.iter().map(String::as_str).collect();
         let mut state = self.write_state();
         let mut files = Vec::with_capacity(state.files.len() + commit.add.len());
@@ -349,7 +356,7 @@ impl Lake {
             commit
                 .add
                 .iter()
-                .map(|e| LiveFile::new(&self.root, e.clone())),
+                .map(|e| LiveFile::new(&self.layout.root, e.clone())),
         );
         state.files = Arc::new(files);
         if let Some(watermark) = commit.watermark {

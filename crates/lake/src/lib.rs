@@ -19,12 +19,21 @@ mod dir_catalog;
 mod file;
 mod hot;
 mod lake;
+mod maintain;
 mod partition;
+mod query;
 mod schema;
+mod search;
 mod wal;
 
 pub use batch::{Raw, Row};
 pub use catalog::{Catalog, CatalogError, Commit, FileEntry, Table};
 pub use dir_catalog::DirCatalog;
 pub use lake::{Flushed, Lake, LakeError, LakeOptions, LakeStats};
+pub use maintain::{Maintained, Retention};
+pub use query::{Filter, FilterError};
+pub use search::{
+    Aggregate, Bucket, Cursor, Group, Measure, Measured, Numbers, Page, ParseCursorError, Query,
+    SearchError, Tenants, Top, Watch,
+};
 pub use wal::{Acknowledged, Damage, Done, Frames, Recovery, Wal, WalError, WalOptions};

@@ -1,6 +1,6 @@
 //! Rows to files: one file per tenant and day, each sorted by time.
 
-use std::{cmp::Ordering, collections::BTreeSet, path::Path};
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use arrow_array::{
     BinaryViewArray, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
@@ -14,7 +14,8 @@ use crate::{
     LakeError, Raw, Table,
     batch::{column, id_at, micros_at, str_at},
     catalog::FileEntry,
-    file, schema,
+    file::{self, Layout},
+    schema,
 };
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -65,7 +66,7 @@ impl<'a> Keys<'a> {
 /// Writes `rows` as one file per tenant and day. `salt` makes the names: the same rows written for
 /// the same reason get the same name.
 pub(crate) fn write_files(
-    root: &Path,
+    layout: &Layout,
     table: Table,
     rows: &RecordBatch,
     raw: Raw,
@@ -76,12 +77,12 @@ pub(crate) fn write_files(
     order.sort_unstable_by(|a, b| keys.cmp(*a, *b));
     order
         .chunk_by(|a, b| keys.day(*a) == keys.day(*b) && keys.tenant(*a) == keys.tenant(*b))
-        .map(|part| write_part(root, table, rows, &keys, part, raw, salt))
+        .map(|part| write_part(layout, table, rows, &keys, part, raw, salt))
         .collect()
 }
 
 fn write_part(
-    root: &Path,
+    layout: &Layout,
     table: Table,
     rows: &RecordBatch,
     keys: &Keys<'_>,
@@ -126,7 +127,7 @@ fn write_part(
     let batches = part.chunks(WRITE_ROWS).map(|chunk| {
         take_record_batch(rows, &UInt32Array::from(chunk.to_vec())).map_err(LakeError::from)
     });
-    let bytes = file::write(root, &path, table, batches)?;
+    let bytes = file::write(layout, &path, table, batches)?;
     Ok(FileEntry {
         path,
         table,
@@ -159,7 +160,7 @@ fn folder(tenant: &str) -> String {
         if c.is_ascii_alphanumeric() || c == '-' {
             name.push(c);
         } else {
-            name.push_str(&format!("_{:02x}", u32::from(c)));
+            name.extend(["_".to_owned(), format!("{:02x}", u32::from(c))]);
         }
     }
     name

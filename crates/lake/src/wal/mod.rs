@@ -270,3 +270,6 @@ impl Drop for Wal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

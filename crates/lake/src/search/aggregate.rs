@@ -1,0 +1,418 @@
+//! Counting instead of listing: over time, by value, with measures.
+
+use std::ops::ControlFlow;
+
+use hashbrown::HashMap;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Query, SearchError, Watch, each,
+    page::{go_on, stop_if},
+    plan::Plan,
+    sketch::{DistinctSketch, NumberSketch, Numbers},
+    view::{Multi, View, field_columns},
+};
+use crate::{
+    Lake,
+    batch::micros_at,
+    query::{Field, as_number, with_text},
+    schema,
+};
+
+/// More groups than this are refused.
+const MAX_GROUPS: usize = 1_000_000;
+/// A histogram has at most this many buckets.
+const MAX_BUCKETS: i64 = 10_000;
+
+/// How to count.
+#[derive(Debug, Clone, Default)]
+pub struct Aggregate {
+    /// Also by time, in buckets of this width that start at multiples of it since 1970.
+    pub bucket: Option<SignedDuration>,
+    /// Fields whose values make the groups. An event with several values counts in each.
+    pub by: Vec<String>,
+    /// What to measure besides the count.
+    pub measures: Vec<Measure>,
+    /// How many groups to return, largest first; all where none.
+    pub limit: Option<usize>,
+}
+
+/// A measure of one field within a group.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measure {
+    /// How many different values: exact up to 16,384, then within about 1 %.
+    Distinct(String),
+    /// Count, smallest, largest, sum and these percentiles (0 to 100) of its numbers.
+    Numbers(String, Vec<f64>),
+}
+
+/// One group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Start of its time bucket, where asked for.
+    pub bucket: Option<Timestamp>,
+    /// One value per field of [`Aggregate::by`]; none where the event has no such field.
+    pub key: Vec<Option<String>>,
+    /// Events in it.
+    pub count: u64,
+    /// One per [`Aggregate::measures`].
+    pub measures: Vec<Measured>,
+}
+
+/// The result of a [`Measure`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measured {
+    /// Different values.
+    Distinct(u64),
+    /// Numbers; none where there was no number.
+    Numbers(Option<Numbers>),
+}
+
+/// One bar of a histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// When it starts.
+    pub start: Timestamp,
+    /// Events in it.
+    pub count: u64,
+}
+
+/// The most frequent values of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Top {
+    /// Values and how many events have them, most frequent first, ties by value.
+    pub values: Vec<(String, u64)>,
+    /// How many different values there are.
+    pub distinct: usize,
+    /// Events that have no such field.
+    pub absent: u64,
+}
+
+struct Cell {
+    count: u64,
+    measures: Vec<Sketch>,
+}
+
+enum Sketch {
+    Distinct(DistinctSketch),
+    Numbers(NumberSketch),
+}
+
+impl Lake {
+    /// Counts the events that match, in groups.
+    pub fn aggregate(
+        &self,
+        query: &Query,
+        how: &Aggregate,
+        watch: &Watch,
+    ) -> Result<Vec<Group>, SearchError> {
+        let counter = Counter::new(how)?;
+        let plan = Plan::new(query);
+        let units = self.units(&plan, watch)?;
+        let tables = each(
+            &units,
+            self.options.threads,
+            watch,
+            HashMap::new,
+            |table, unit| {
+                let multi = match unit {
+                    super::Unit::Hot(_) => Multi::Absent,
+                    super::Unit::Group { multi, .. } => *multi,
+                };
+                let mut full = false;
+                let flow = plan.read(unit, &counter.columns(multi), &mut |batch| {
+                    counter.count(&View::of(&batch), batch.num_rows(), table);
+                    full = table.len() > MAX_GROUPS;
+                    if full {
+                        ControlFlow::Break(())
+                    } else {
+                        go_on(watch)
+                    }
+                })?;
+                if full {
+                    return Err(SearchError::TooManyGroups { limit: MAX_GROUPS });
+                }
+                stop_if(flow)
+            },
+        )?;
+        let mut tables = tables.into_iter();
+        let mut all = tables.next().unwrap_or_default();
+        for table in tables {
+            for (key, cell) in table {
+                match all.entry(key) {
+                    hashbrown::hash_map::Entry::Occupied(mut mine) => mine.get_mut().merge(cell),
+                    hashbrown::hash_map::Entry::Vacant(free) => {
+                        free.insert(cell);
+                    }
+                }
+            }
+        }
+        if all.len() > MAX_GROUPS {
+            return Err(SearchError::TooManyGroups { limit: MAX_GROUPS });
+        }
+        let mut groups: Vec<Group> = all
+            .into_iter()
+            .map(|(key, cell)| counter.group(&key, cell))
+            .collect();
+        let order = |g: &Group| (std::cmp::Reverse(g.count), g.bucket, g.key.clone());
+        if let Some(limit) = how.limit
+            && limit < groups.len()
+        {
+            groups.select_nth_unstable_by(limit, |a, b| order(a).cmp(&order(b)));
+            groups.truncate(limit);
+        }
+        groups.sort_by_cached_key(order);
+        Ok(groups)
+    }
+
+    /// How many events match in each stretch of `width`; empty stretches are there too.
+    pub fn histogram(
+        &self,
+        query: &Query,
+        width: SignedDuration,
+        watch: &Watch,
+    ) -> Result<Vec<Bucket>, SearchError> {
+        let micros = micros(width)?;
+        let first = query.from.as_microsecond().div_euclid(micros);
+        let last = query
+            .until
+            .as_microsecond()
+            .saturating_sub(1)
+            .div_euclid(micros);
+        if last.saturating_sub(first) >= MAX_BUCKETS {
+            return Err(SearchError::Invalid(
+                "more than 10000 buckets; take wider ones",
+            ));
+        }
+        let how = Aggregate {
+            bucket: Some(width),
+            ..Aggregate::default()
+        };
+        let counted: std::collections::BTreeMap<Timestamp, u64> = self
+            .aggregate(query, &how, watch)?
+            .into_iter()
+            .filter_map(|g| Some((g.bucket?, g.count)))
+            .collect();
+        let buckets = (first..=last).filter_map(|n| {
+            let start = Timestamp::from_microsecond(n.saturating_mul(micros)).ok()?;
+            Some(Bucket {
+                start,
+                count: counted.get(&start).copied().unwrap_or(0),
+            })
+        });
+        Ok(buckets.collect())
+    }
+
+    /// The `limit` most frequent values of `field`.
+    pub fn top(
+        &self,
+        query: &Query,
+        field: &str,
+        limit: usize,
+        watch: &Watch,
+    ) -> Result<Top, SearchError> {
+        let how = Aggregate {
+            by: vec![field.to_owned()],
+            ..Aggregate::default()
+        };
+        let mut top = Top {
+            values: Vec::new(),
+            distinct: 0,
+            absent: 0,
+        };
+        for group in self.aggregate(query, &how, watch)? {
+            match group.key.into_iter().next().flatten() {
+                None => top.absent = group.count,
+                Some(value) => {
+                    top.distinct += 1;
+                    if top.values.len() < limit {
+                        top.values.push((value, group.count));
+                    }
+                }
+            }
+        }
+        Ok(top)
+    }
+}
+
+fn micros(width: SignedDuration) -> Result<i64, SearchError> {
+    i64::try_from(width.as_micros())
+        .ok()
+        .filter(|m| *m > 0)
+        .ok_or(SearchError::Invalid(
+            "a time bucket must be longer than nothing",
+        ))
+}
+
+/// An [`Aggregate`], ready for columns.
+struct Counter {
+    micros: Option<i64>,
+    by: Vec<Field>,
+    measures: Vec<(Field, Measure)>,
+}
+
+impl Counter {
+    fn new(how: &Aggregate) -> Result<Self, SearchError> {
+        Ok(Self {
+            micros: how.bucket.map(micros).transpose()?,
+            by: how.by.iter().map(|f| Field::named(f)).collect(),
+            measures: how
+                .measures
+                .iter()
+                .map(|m| match m {
+                    Measure::Distinct(field) | Measure::Numbers(field, _) => {
+                        (Field::named(field), m.clone())
+                    }
+                })
+                .collect(),
+        })
+    }
+
+    fn columns(&self, multi: Multi) -> Vec<&'static str> {
+        let mut columns = vec![schema::TIME];
+        for field in self.by.iter().chain(self.measures.iter().map(|(f, _)| f)) {
+            field_columns(field, multi, &mut columns);
+        }
+        // Memory has every column at hand, so a value in `attrs` must be found there too.
+        columns.push(schema::MULTI);
+        if multi == Multi::Absent
+            && self
+                .by
+                .iter()
+                .chain(self.measures.iter().map(|(f, _)| f))
+                .any(|f| matches!(f, Field::Core(_)))
+        {
+            columns.push(schema::ATTRS);
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    fn count(&self, view: &View<'_>, rows: usize, table: &mut HashMap<Box<[u8]>, Cell>) {
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        for row in 0..rows {
+            self.keys(view, row, &mut keys);
+            for key in &keys {
+                let cell = match table.get_mut(key.as_slice()) {
+                    Some(cell) => cell,
+                    None => table
+                        .entry(key.as_slice().into())
+                        .or_insert_with(|| Cell::new(&self.measures)),
+                };
+                cell.count += 1;
+                for ((field, _), sketch) in self.measures.iter().zip(&mut cell.measures) {
+                    view.visit(field, row, &mut |value| match sketch {
+                        Sketch::Distinct(seen) => with_text(value, |text| seen.add(text)),
+                        Sketch::Numbers(seen) => {
+                            if let Some(number) = as_number(value) {
+                                seen.add(number);
+                            }
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// The groups of `row`: bucket number, then per field a zero byte for none, or one, length and
+    /// text.
+    fn keys(&self, view: &View<'_>, row: usize, keys: &mut Vec<Vec<u8>>) {
+        keys.truncate(1);
+        match keys.first_mut() {
+            Some(first) => first.clear(),
+            None => keys.push(Vec::new()),
+        }
+        if let (Some(micros), Some(first)) = (self.micros, keys.first_mut()) {
+            let time = micros_at(view.time, row).unwrap_or_default();
+            first.extend_from_slice(&time.div_euclid(micros).to_be_bytes());
+        }
+        for field in &self.by {
+            let before = std::mem::take(keys);
+            view.visit(field, row, &mut |value| {
+                with_text(value, |text| {
+                    let mut part = vec![1];
+                    part.extend_from_slice(&(text.len() as u32).to_be_bytes());
+                    part.extend_from_slice(text.as_bytes());
+                    keys.extend(before.iter().map(|key| [key.as_slice(), &part].concat()));
+                });
+            });
+            if keys.is_empty() {
+                keys.extend(before.into_iter().map(|mut key| {
+                    key.push(0);
+                    key
+                }));
+            } else if keys.len() > 1 {
+                // A value that stands twice in one event counts once.
+                keys.sort_unstable();
+                keys.dedup();
+            }
+        }
+    }
+
+    fn group(&self, key: &[u8], cell: Cell) -> Group {
+        let mut rest = key;
+        let bucket = self.micros.and_then(|micros| {
+            let (number, behind) = rest.split_first_chunk::<8>()?;
+            rest = behind;
+            Timestamp::from_microsecond(i64::from_be_bytes(*number).saturating_mul(micros)).ok()
+        });
+        let values = self.by.iter().map(|_| {
+            let (has, behind) = rest.split_first()?;
+            rest = behind;
+            if *has == 0 {
+                return None;
+            }
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            let (text, behind) = behind.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+            rest = behind;
+            Some(String::from_utf8_lossy(text).into_owned())
+        });
+        Group {
+            bucket,
+            key: values.collect(),
+            count: cell.count,
+            measures: cell
+                .measures
+                .into_iter()
+                .zip(&self.measures)
+                .map(|(sketch, (_, measure))| match (sketch, measure) {
+                    (Sketch::Distinct(seen), _) => Measured::Distinct(seen.count()),
+                    (Sketch::Numbers(seen), Measure::Numbers(_, percents)) => {
+                        let numbers = seen.finish(percents);
+                        Measured::Numbers((numbers.count > 0).then_some(numbers))
+                    }
+                    (Sketch::Numbers(_), Measure::Distinct(_)) => Measured::Numbers(None),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Cell {
+    fn new(measures: &[(Field, Measure)]) -> Self {
+        Self {
+            count: 0,
+            measures: measures
+                .iter()
+                .map(|(_, m)| match m {
+                    Measure::Distinct(_) => Sketch::Distinct(DistinctSketch::default()),
+                    Measure::Numbers(..) => Sketch::Numbers(NumberSketch::default()),
+                })
+                .collect(),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        for (mine, theirs) in self.measures.iter_mut().zip(other.measures) {
+            match (mine, theirs) {
+                (Sketch::Distinct(a), Sketch::Distinct(b)) => a.merge(b),
+                (Sketch::Numbers(a), Sketch::Numbers(b)) => a.merge(b),
+                // Both sides were made from the same measures.
+                (Sketch::Distinct(_), Sketch::Numbers(_))
+                | (Sketch::Numbers(_), Sketch::Distinct(_)) => {}
+            }
+        }
+    }
+}

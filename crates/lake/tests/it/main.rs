@@ -1,0 +1,12 @@
+//! The lake from outside: searches against a plain filter, crashes against a list.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly, also in what they share"
+)]
+
+mod consistency;
+mod events;
+mod model;
+mod search;
