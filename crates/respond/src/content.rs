@@ -15,6 +15,10 @@ pub struct Content {
     pub escalations: BTreeMap<EscalationId, oncall::Escalation>,
     /// Laws, rules and contracts with their clocks.
     pub regimes: BTreeMap<RegimeId, obligation::Regime>,
+    /// Days that are not working days.
+    pub calendars: BTreeMap<String, obligation::Calendar>,
+    /// What is known about the organisation.
+    pub profile: obligation::Profile,
     /// Texts of messages.
     pub templates: BTreeMap<TemplateId, comms::Template>,
     /// Exercises as written.

@@ -58,16 +58,6 @@ pub(crate) trait Needs {
 }
 
 // Each line moves into its module together with the first need of that module.
-impl Needs for crate::obligation::Obligations {
-    fn needs(&self, _state: &crate::State, _now: Timestamp) -> Vec<Need> {
-        Vec::new()
-    }
-}
-impl Needs for crate::comms::Comms {
-    fn needs(&self, _state: &crate::State, _now: Timestamp) -> Vec<Need> {
-        Vec::new()
-    }
-}
 
 /// Most urgent first: earliest limit, then what has no limit, then by kind and title.
 pub(crate) fn sort(needs: &mut [Need]) {
