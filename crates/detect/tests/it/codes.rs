@@ -1,0 +1,44 @@
+//! Every code has an example that gives it, and a page.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use watchfloor_detect::{CODES, Engine, Options, parse_rules};
+
+#[test]
+fn every_example_gives_its_code() {
+    let mut shown = String::new();
+    for code in CODES {
+        let (documents, mut diagnostics) =
+            parse_rules("example.yml", code.example, &Options::default());
+        diagnostics.extend(Engine::new(documents).1);
+        let own = diagnostics.iter().find(|d| d.code == code.code);
+        let own = own.unwrap_or_else(|| {
+            panic!(
+                "{} is not given by its example: {diagnostics:#?}",
+                code.code
+            )
+        });
+        let place = own.place.as_ref().unwrap();
+        writeln!(shown, "{own} [{} long]", place.length).unwrap();
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn every_code_has_its_page() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/diagnostics");
+    for code in CODES {
+        let path = folder.join(format!("{}.md", code.code));
+        if std::env::var_os("WATCHFLOOR_BLESS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, code.page()).unwrap();
+        }
+        let page = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            page,
+            code.page(),
+            "{} is stale; run again with WATCHFLOOR_BLESS=1",
+            path.display()
+        );
+    }
+}
