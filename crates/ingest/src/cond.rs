@@ -8,9 +8,9 @@ use crate::{
     spec::{Cond, Condition, OneOrMany, Test},
 };
 
-/// All must hold.
+/// All must hold; each of a value that one of several paths leads to.
 #[derive(Debug, Default)]
-pub(crate) struct Conditions(Vec<(FieldPath, Check)>);
+pub(crate) struct Conditions(Vec<(Vec<FieldPath>, Check)>);
 
 #[derive(Debug)]
 enum Check {
@@ -28,10 +28,13 @@ impl Conditions {
     pub(crate) fn compile(cond: &Cond) -> Result<Self, PathError> {
         let mut out = Vec::new();
         for (path, test) in cond {
-            let path: FieldPath = path.parse()?;
+            let paths: Vec<FieldPath> = path
+                .split(" | ")
+                .map(str::parse)
+                .collect::<Result<_, _>>()?;
             match test {
-                Test::Equals(value) => out.push((path, Check::In(values(value)))),
-                Test::Is(is) => out.extend(checks(is).into_iter().map(|c| (path.clone(), c))),
+                Test::Equals(value) => out.push((paths, Check::In(values(value)))),
+                Test::Is(is) => out.extend(checks(is).into_iter().map(|c| (paths.clone(), c))),
             }
         }
         Ok(Self(out))
@@ -39,35 +42,27 @@ impl Conditions {
 
     /// Whether all hold of `tree`.
     pub(crate) fn hold(&self, tree: &Json<'_>) -> bool {
-        self.0.iter().all(|(path, check)| match check {
-            Check::Present => path.find(tree, &|v| !v.is_empty()).is_some(),
-            Check::Absent => path.find(tree, &|v| !v.is_empty()).is_none(),
-            Check::In(list) => path
-                .find(tree, &|v| list.iter().any(|x| same(v, x)))
-                .is_some(),
-            Check::NotIn(list) => path
-                .find(tree, &|v| list.iter().any(|x| same(v, x)))
-                .is_none(),
-            Check::Prefix(list) => text(path, tree, &|t| {
-                list.iter().any(|x| t.starts_with(x.as_str()))
-            }),
-            Check::Suffix(list) => text(path, tree, &|t| {
-                list.iter().any(|x| t.ends_with(x.as_str()))
-            }),
-            Check::Contains(list) => {
-                text(path, tree, &|t| list.iter().any(|x| t.contains(x.as_str())))
+        self.0.iter().all(|(paths, check)| {
+            let any = |fits: &dyn Fn(&Json<'_>) -> bool| {
+                paths.iter().any(|p| p.find(tree, fits).is_some())
+            };
+            let text = |holds: &dyn Fn(&str) -> bool| any(&|v| v.text().is_some_and(holds));
+            match check {
+                Check::Present => any(&|v| !v.is_empty()),
+                Check::Absent => !any(&|v| !v.is_empty()),
+                Check::In(list) => any(&|v| list.iter().any(|x| same(v, x))),
+                Check::NotIn(list) => !any(&|v| list.iter().any(|x| same(v, x))),
+                Check::Prefix(list) => text(&|t| list.iter().any(|x| t.starts_with(x.as_str()))),
+                Check::Suffix(list) => text(&|t| list.iter().any(|x| t.ends_with(x.as_str()))),
+                Check::Contains(list) => text(&|t| list.iter().any(|x| t.contains(x.as_str()))),
             }
         })
     }
 
     /// The paths it looks at.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &FieldPath> {
-        self.0.iter().map(|(p, _)| p)
+        self.0.iter().flat_map(|(p, _)| p)
     }
-}
-
-fn text(path: &FieldPath, tree: &Json<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
-    path.find(tree, &|v| v.text().is_some_and(holds)).is_some()
 }
 
 fn values(value: &Value) -> Vec<Value> {
@@ -99,10 +94,9 @@ fn checks(is: &Condition) -> Vec<Check> {
 fn same(native: &Json<'_>, value: &Value) -> bool {
     match (native, value) {
         (Json::Bool(a), Value::Bool(b)) => a == b,
-        (Json::Text(a), Value::Str(b)) => a.as_ref() == b.as_ref(),
+        (Json::Text(a) | Json::Number(a), Value::Str(b)) => a.as_ref() == b.as_ref(),
         (Json::Number(a) | Json::Text(a), Value::Int(b)) => a.parse() == Ok(*b),
         (Json::Number(a) | Json::Text(a), Value::Float(b)) => a.parse() == Ok(*b),
-        (Json::Number(a), Value::Str(b)) => a.as_ref() == b.as_ref(),
         (Json::Array(items), _) => items.iter().any(|i| same(i, value)),
         (Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_), _) => {
             false

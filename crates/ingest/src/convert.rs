@@ -25,6 +25,14 @@ pub(crate) fn value(entry: &Entry, found: &Found<'_, '_>) -> Option<Value> {
             )),
             one @ (Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Str(_)) => Some(one),
         },
+        Conversion::Lines => {
+            let texts = list(entry, found)?;
+            let Value::List(items) = texts else {
+                return Some(texts);
+            };
+            let lines: Vec<_> = items.iter().map(Value::to_string).collect();
+            Some(Value::Str(lines.join("\n").into()))
+        }
         Conversion::Count => {
             let counts = entry.slots.iter().flat_map(|s| found.all(*s)).map(count);
             counts.reduce(|a, b| a + b).map(Value::Int)
@@ -49,9 +57,11 @@ fn one(kind: Conversion, json: &Json<'_>) -> Option<Value> {
     match kind {
         Conversion::Json => Some(Value::Str(compact(json).into())),
         Conversion::Flat => text(&flat(json)),
-        Conversion::Scalar | Conversion::List | Conversion::FinishReasons | Conversion::Count => {
-            scalar(json)
-        }
+        Conversion::Scalar
+        | Conversion::List
+        | Conversion::Lines
+        | Conversion::FinishReasons
+        | Conversion::Count => scalar(json),
         Conversion::Text => text(&scalar(json)?.to_string()),
         Conversion::Lower => text(&scalar(json)?.to_string().to_lowercase()),
         Conversion::Number => match json {

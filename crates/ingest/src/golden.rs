@@ -1,6 +1,6 @@
 //! Golden tests that stand beside a mapping: records in, events out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use bytes::Bytes;
 use watchfloor_types::{Event, Frame, Timestamp, Value};
@@ -116,14 +116,13 @@ fn compare(test: &TestSpec, mapped: &Mapped, frame: &Frame) -> Vec<String> {
             tenant,
             actual.tenant.to_string(),
         );
-        let names: BTreeMap<&str, ()> = expected
+        let names: BTreeSet<&str> = expected
             .norm
             .keys()
             .map(String::as_str)
             .chain(actual.norm.iter().map(|(n, _)| n.as_str()))
-            .map(|n| (n, ()))
             .collect();
-        for name in names.keys() {
+        for name in &names {
             let show = |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), json_text);
             let stated = show(expected.norm.get(*name));
             differ(
@@ -163,7 +162,11 @@ fn describe_event(event: &Event, frame: &Frame, out: &mut String) {
     if event.tenant != frame.tenant {
         line(format!("  tenant: {}", event.tenant));
     }
-    line("  norm:".to_owned());
+    line(if event.norm.is_empty() {
+        "  norm: {}".to_owned()
+    } else {
+        "  norm:".to_owned()
+    });
     for (name, value) in event.norm.iter() {
         line(format!("    {name}: {}", json_text(value)));
     }
@@ -175,11 +178,13 @@ fn json_text(value: &Value) -> String {
     match value {
         Value::Bool(b) => out.push_str(&b.to_string()),
         Value::Int(i) => out.push_str(&i.to_string()),
-        Value::Float(f) => out.push_str(&format!("{f:?}")),
+        Value::Float(f) => {
+            write!(out, "{f:?}").ok();
+        }
         Value::Str(s) => write_text(s, &mut out),
         Value::List(items) => {
             let items: Vec<_> = items.iter().map(json_text).collect();
-            out.push_str(&format!("[{}]", items.join(", ")));
+            write!(out, "[{}]", items.join(", ")).ok();
         }
     }
     out

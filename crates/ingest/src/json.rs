@@ -2,7 +2,7 @@
 //! that copies only strings with escapes. Lone surrogates become U+FFFD, because real logs have
 //! them; everything else outside the grammar is refused with its byte offset.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, fmt::Write as _, ops::Range};
 
 /// A value. Numbers keep their text, objects their order and repeated keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,7 +188,9 @@ pub fn write_text(text: &str, out: &mut String) {
             Some('\n') => out.push_str("\\n"),
             Some('\r') => out.push_str("\\r"),
             Some('\t') => out.push_str("\\t"),
-            Some(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            Some(c) => {
+                write!(out, "\\u{:04x}", u32::from(c)).ok();
+            }
             None => {}
         }
         rest = chars.as_str();
@@ -274,7 +276,9 @@ impl<'a> Scanner<'a> {
         match self.peek() {
             Some(b'{') => self.members(depth, |scan, _| scan.skip(depth + 1).map(drop))?,
             Some(b'[') => self.elements(depth, |scan| scan.skip(depth + 1).map(drop))?,
-            Some(b'"') => drop(self.raw_string()?),
+            Some(b'"') => {
+                self.raw_string()?;
+            }
             Some(_) | None => drop(self.value(depth)?),
         }
         Ok(start..self.at)
@@ -550,7 +554,8 @@ mod tests {
         #[test]
         fn writes_what_it_reads(text in "\\PC*|[\u{0}-\u{20}\"\\\\]*") {
             let json = Json::Text(text.as_str().into());
-            prop_assert_eq!(parse(json.to_text().as_bytes()).unwrap(), json);
+            let written = json.to_text();
+            prop_assert_eq!(parse(written.as_bytes()).unwrap(), json);
         }
     }
 }

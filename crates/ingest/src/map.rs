@@ -295,7 +295,10 @@ impl Fields {
             }
         }
         let principal = shape.principal.iter().find_map(|p| {
-            let value = found.all(p.slot).find_map(convert::scalar)?;
+            let value = found
+                .all(p.slot)
+                .find_map(convert::scalar)
+                .filter(|_| p.when.hold(tree))?;
             Some((Value::Str(value.to_string().into()), p))
         });
         if let Some((id, p)) = principal {
@@ -317,11 +320,15 @@ impl Fields {
         }
     }
 
-    /// What a parent says about itself, for parts that come late: all but texts.
+    /// What a parent says about itself, for parts that come late: all but texts, and all but
+    /// amounts, which would count twice.
     fn lend(&self, shape: &Shape) -> Norm {
         let pairs = shape.fields.iter().zip(&self.0);
         pairs
-            .filter(|(name, _)| !name.as_str().ends_with("text"))
+            .filter(|(name, value)| {
+                let amount = matches!(value, Some(Value::Int(_) | Value::Float(_)));
+                !amount && !name.as_str().ends_with("text")
+            })
             .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
             .collect()
     }
@@ -372,7 +379,13 @@ fn read_transcript(spec: &Messages, found: &Found<'_, '_>) -> Transcript {
         read.find(|m| !m.is_empty()).unwrap_or_default()
     };
     let mut input = side(&spec.system, Role::System);
-    input.extend(side(&spec.input, spec.role));
+    let word = spec
+        .role_from
+        .and_then(|slot| found.all(slot).find_map(Json::text));
+    let role = word
+        .and_then(|w| w.split('.').find_map(messages::role_of))
+        .unwrap_or(Role::User);
+    input.extend(side(&spec.input, role));
     let documents = spec.documents.iter().flat_map(|slot| found.all(*slot));
     Transcript {
         input,

@@ -1,7 +1,7 @@
 //! Conversations: the message lists of model APIs and instrumentations to a few canonical fields.
 //!
-//! One reader takes the shapes of OpenAI chat completions, Anthropic messages, Amazon Bedrock
-//! Converse, OpenTelemetry GenAI parts and OpenInference indexed messages, because gateways mix
+//! One reader takes the shapes of `OpenAI` chat completions, Anthropic messages, Amazon Bedrock
+//! Converse, OpenTelemetry GenAI parts and `OpenInference` indexed messages, because gateways mix
 //! them within one record.
 
 use sha2::{Digest, Sha256};
@@ -207,12 +207,14 @@ fn read_into(tree: &Json<'_>, role: Role, depth: usize, out: &mut Vec<Message>) 
             // Parts without a message around them are one message.
             if items.iter().all(is_part) && !items.is_empty() {
                 let mut message = plain(role, "");
-                items.iter().for_each(|p| part(p, &mut message));
+                for item in items {
+                    part(item, &mut message);
+                }
                 push(message, out);
             } else {
-                items
-                    .iter()
-                    .for_each(|i| read_into(i, role, depth + 1, out));
+                for item in items {
+                    read_into(item, role, depth + 1, out);
+                }
             }
         }
         Json::Object(_) => object(tree, role, depth, out),
@@ -243,7 +245,10 @@ fn object(tree: &Json<'_>, role: Role, depth: usize, out: &mut Vec<Message>) {
             return;
         }
     }
-    let role = tree.get("role").and_then(Json::text).map_or(role, role_of);
+    let role = tree
+        .get("role")
+        .and_then(Json::text)
+        .map_or(role, |w| role_of(w).unwrap_or(Role::User));
     let mut message = plain(role, "");
     if is_part(tree) && tree.get("role").is_none() {
         part(tree, &mut message);
@@ -310,12 +315,14 @@ fn plain(role: Role, text: &str) -> Message {
     }
 }
 
-pub(crate) fn role_of(word: &str) -> Role {
+/// The role that `word` names in one of the vendors' vocabularies.
+pub(crate) fn role_of(word: &str) -> Option<Role> {
     match word {
-        "system" | "developer" => Role::System,
-        "assistant" | "model" | "ai" => Role::Assistant,
-        "tool" | "function" | "ipython" => Role::Tool,
-        _ => Role::User,
+        "system" | "developer" => Some(Role::System),
+        "assistant" | "model" | "ai" => Some(Role::Assistant),
+        "tool" | "function" | "ipython" => Some(Role::Tool),
+        "user" | "human" => Some(Role::User),
+        _ => None,
     }
 }
 
@@ -386,10 +393,9 @@ fn part(tree: &Json<'_>, message: &mut Message) {
 
 fn call(tree: &Json<'_>) -> Option<Call> {
     // OpenAI puts name and arguments under `function`, OpenInference under `tool_call.function`.
-    if let Some(inner) = tree.get("function").or_else(|| tree.get("tool_call")) {
-        if matches!(inner, Json::Object(_)) {
-            return call(inner);
-        }
+    let inner = tree.get("function").or_else(|| tree.get("tool_call"));
+    if let Some(inner @ Json::Object(_)) = inner {
+        return call(inner);
     }
     let name = tree.get("name").and_then(Json::text)?;
     let arguments = ["arguments", "input", "parameters"]
@@ -430,7 +436,9 @@ pub(crate) fn flat(tree: &Json<'_>) -> String {
         Json::Text(text) => text.to_string(),
         Json::Array(items) => {
             let mut out = String::new();
-            items.iter().for_each(|i| add(&mut out, &flat(i)));
+            for item in items {
+                add(&mut out, &flat(item));
+            }
             out
         }
         Json::Object(_) => {

@@ -117,7 +117,7 @@ impl FieldPath {
     pub(crate) fn find<'t, 'a>(
         &self,
         tree: &'t Json<'a>,
-        fits: &dyn Fn(&Json<'a>) -> bool,
+        fits: &dyn Fn(&Json<'_>) -> bool,
     ) -> Option<&'t Json<'a>> {
         find(&self.0, tree, fits)
     }
@@ -131,7 +131,7 @@ impl FieldPath {
 fn find<'t, 'a>(
     path: &[Segment],
     tree: &'t Json<'a>,
-    fits: &dyn Fn(&Json<'a>) -> bool,
+    fits: &dyn Fn(&Json<'_>) -> bool,
 ) -> Option<&'t Json<'a>> {
     let Some((head, tail)) = path.split_first() else {
         return fits(tree).then_some(tree);
@@ -170,9 +170,15 @@ fn visit<'a>(path: &[Segment], tree: &mut Json<'a>, change: &mut dyn FnMut(&mut 
             under.for_each(|(_, v)| visit(tail, v, change));
         }
         (Segment::Any, Json::Object(pairs)) => {
-            pairs.iter_mut().for_each(|(_, v)| visit(tail, v, change))
+            for (_, v) in pairs {
+                visit(tail, v, change);
+            }
         }
-        (Segment::Any, Json::Array(items)) => items.iter_mut().for_each(|v| visit(tail, v, change)),
+        (Segment::Any, Json::Array(items)) => {
+            for v in items {
+                visit(tail, v, change);
+            }
+        }
         (
             Segment::Prefix(_) | Segment::Any,
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Array(_),
@@ -251,7 +257,7 @@ impl Paths {
             ids: HashMap::new(),
             states: Vec::new(),
         };
-        build.state((0..paths.len()).map(|p| (p, 0)).collect());
+        build.state(&(0..paths.len()).map(|p| (p, 0)).collect());
         Self {
             states: build.states,
             slots: slots.unwrap_or(0),
@@ -288,11 +294,11 @@ struct Build<'p> {
 
 impl Build<'_> {
     /// The state for `at`, made where it does not exist yet (subset construction).
-    fn state(&mut self, at: Positions) -> u32 {
+    fn state(&mut self, at: &Positions) -> u32 {
         if at.is_empty() {
             return NOWHERE;
         }
-        if let Some(id) = self.ids.get(&at) {
+        if let Some(id) = self.ids.get(at) {
             return *id;
         }
         let id = u32::try_from(self.states.len()).unwrap_or(NOWHERE);
@@ -306,7 +312,7 @@ impl Build<'_> {
         });
         let (mut slots, mut known) = (Vec::new(), Known::No);
         let (mut keys, mut prefixes) = (BTreeSet::new(), BTreeSet::new());
-        for (path, step) in &at {
+        for (path, step) in at {
             let Some((field, slot, end)) = self.paths.get(*path) else {
                 continue;
             };
@@ -324,11 +330,11 @@ impl Build<'_> {
                 Some(Segment::Any) => {}
             }
         }
-        let any = self.step(&at, |s| matches!(s, Segment::Any));
+        let any = self.step(at, |s| matches!(s, Segment::Any));
         let keys: Vec<_> = keys
             .into_iter()
             .map(|key| {
-                let next = self.step(&at, |s| match s {
+                let next = self.step(at, |s| match s {
                     Segment::Key(k) => *k == key,
                     Segment::Prefix(p) => key.starts_with(p.as_ref()),
                     Segment::Any => true,
@@ -340,7 +346,7 @@ impl Build<'_> {
         let mut prefixes: Vec<_> = prefixes
             .into_iter()
             .map(|start| {
-                let next = self.step(&at, |s| match s {
+                let next = self.step(at, |s| match s {
                     Segment::Prefix(p) => start.starts_with(p.as_ref()),
                     Segment::Any => true,
                     Segment::Key(_) | Segment::Rest => false,
@@ -372,8 +378,8 @@ impl Build<'_> {
                 segment.is_some_and(&takes)
             })
             .map(|(path, step)| (*path, step + 1))
-            .collect();
-        self.state(next)
+            .collect::<Positions>();
+        self.state(&next)
     }
 }
 

@@ -7,7 +7,7 @@ use watchfloor_types::{FieldName, Logsource, Value};
 
 use crate::{
     cond::Conditions,
-    messages::{self, Role},
+    messages,
     path::{FieldPath, Known, Paths},
     spec::{
         ConstSpec, Conversion, FoldSpec, HashKind, JoinRole, LogsourceSpec, LookupSpec, MapFull,
@@ -49,7 +49,7 @@ pub(crate) struct Shape {
 pub(crate) struct Messages {
     pub(crate) system: Vec<u16>,
     pub(crate) input: Vec<u16>,
-    pub(crate) role: Role,
+    pub(crate) role_from: Option<u16>,
     pub(crate) output: Vec<u16>,
     pub(crate) documents: Vec<u16>,
 }
@@ -82,6 +82,7 @@ pub(crate) struct Principal {
     pub(crate) slot: u16,
     pub(crate) kind: Value,
     pub(crate) source: Value,
+    pub(crate) when: Conditions,
 }
 
 /// How the logsource of an event follows from its record.
@@ -350,6 +351,7 @@ pub(crate) fn compile(
                 slot: c.slot(&p.from, Known::Leaf)?,
                 kind: Value::from(p.kind.as_str()),
                 source: Value::from(p.from.as_str()),
+                when: condition(&mut c, &p.when)?,
             });
         }
         for (name, hash) in &ops.hash {
@@ -366,7 +368,11 @@ pub(crate) fn compile(
         Some(m) => Some(Messages {
             system: c.slots(&m.system, Known::Tree)?,
             input: c.slots(&m.input, Known::Tree)?,
-            role: m.role.as_deref().map_or(Role::User, messages::role_of),
+            role_from: m
+                .role_from
+                .as_deref()
+                .map(|p| c.slot(p, Known::Leaf))
+                .transpose()?,
             output: c.slots(&m.output, Known::Tree)?,
             documents: c.slots(&m.documents, Known::Tree)?,
         }),
@@ -418,9 +424,10 @@ pub(crate) fn compile(
         }
     }
     let place = |at: usize| rank.get(at).copied().unwrap_or_default();
-    entries
-        .iter_mut()
-        .for_each(|e: &mut Entry| e.field = place(e.field));
+    for entry in &mut entries {
+        let entry: &mut Entry = entry;
+        entry.field = place(entry.field);
+    }
     let names = order.iter().filter_map(|i| c.fields.get(*i));
     Ok(Shape {
         name: spec.name.clone(),
@@ -514,6 +521,7 @@ fn entry(c: &mut Compiler, field: usize, spec: &MapSpec) -> Result<Entry, Fault>
         | Conversion::Lower
         | Conversion::Number
         | Conversion::List
+        | Conversion::Lines
         | Conversion::Ip
         | Conversion::Host
         | Conversion::FinishReasons => Known::Leaf,

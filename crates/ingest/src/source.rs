@@ -184,6 +184,14 @@ impl Source {
     pub fn map_alone(&self, frame: &Frame) -> Mapped {
         map::frame(self, frame, None)
     }
+    /// Native records of its tests, as samples.
+    #[must_use]
+    pub fn samples(&self) -> Vec<String> {
+        self.tests
+            .iter()
+            .flat_map(|t| t.records.iter().cloned())
+            .collect()
+    }
     /// Runs the tests that stand beside the mapping.
     #[must_use]
     pub fn run_tests(&self) -> Vec<TestOutcome> {

@@ -211,8 +211,8 @@ pub(crate) struct MessagesSpec {
     pub(crate) system: Vec<String>,
     /// The first path that holds messages is the input.
     pub(crate) input: Vec<String>,
-    /// Role of input messages that name none.
-    pub(crate) role: Option<String>,
+    /// Where the role of input messages that name none stands, as one word between dots.
+    pub(crate) role_from: Option<String>,
     pub(crate) output: Vec<String>,
     /// Retrieved documents and memory records; all paths count.
     pub(crate) documents: Vec<String>,
@@ -295,6 +295,8 @@ pub(crate) enum Conversion {
     Json,
     /// All text inside, lines between.
     Flat,
+    /// The scalars at all paths, lines between.
+    Lines,
     /// An IP address, nothing else.
     Ip,
     /// The host name of a URL.
@@ -325,6 +327,8 @@ pub(crate) struct ConstWhen {
 pub(crate) struct PrincipalSpec {
     pub(crate) from: String,
     pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) when: Cond,
 }
 
 /// Start and end of what an event describes.

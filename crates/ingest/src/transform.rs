@@ -89,11 +89,10 @@ fn otel_attributes(value: &mut Json<'_>) {
 }
 
 fn pair<'a>(item: &mut Json<'a>) -> Option<(Cow<'a, str>, Json<'a>)> {
-    let key = match item.get_mut("key").map(take) {
-        Some(Json::Text(key)) => key,
-        Some(_) | None => return None,
+    let Some(Json::Text(key)) = item.get_mut("key").map(take) else {
+        return None;
     };
-    let mut value = item.get_mut("value").map(take).unwrap_or(Json::Null);
+    let mut value = item.get_mut("value").map_or(Json::Null, take);
     otel_value(&mut value);
     Some((key, value))
 }
@@ -239,14 +238,16 @@ struct Answer<'a> {
     deltas: usize,
 }
 
-/// Anthropic message events, Bedrock Converse events, OpenAI chunks and plain text chunks add up
+/// Anthropic message events, Bedrock Converse events, `OpenAI` chunks and plain text chunks add up
 /// to one answer in the shape of an Anthropic message. A list with none of them stays.
 fn stream<'a>(value: &mut Json<'a>) -> Option<Json<'a>> {
     let Json::Array(deltas) = value else {
         return None;
     };
     let mut answer = Answer::default();
-    deltas.iter().for_each(|d| delta(d, &mut answer));
+    for item in deltas {
+        delta(item, &mut answer);
+    }
     if answer.deltas == 0 {
         return None;
     }
@@ -369,7 +370,7 @@ fn delta<'a>(item: &Json<'a>, answer: &mut Answer<'a>) {
     }
 }
 
-/// One OpenAI chunk.
+/// One `OpenAI` chunk.
 fn chunk<'a>(choice: &Json<'a>, answer: &mut Answer<'a>) {
     let delta = choice.get("delta");
     if let Some(text) = delta.and_then(|d| d.get("content")).and_then(Json::text) {

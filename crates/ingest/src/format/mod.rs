@@ -243,6 +243,3 @@ impl Resume {
         None
     }
 }
-
-#[cfg(test)]
-mod tests;

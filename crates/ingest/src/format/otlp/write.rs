@@ -1,5 +1,7 @@
 //! The canonical OTLP/JSON of one span or log record.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::{
@@ -127,7 +129,7 @@ impl Out {
             Some(Value::StringValue(s)) => o.member("stringValue", |o| write_text(s, &mut o.0)),
             Some(Value::BoolValue(b)) => o.member("boolValue", |o| o.0.push_str(&b.to_string())),
             Some(Value::IntValue(i)) => {
-                o.member("intValue", |o| write_text(&i.to_string(), &mut o.0))
+                o.member("intValue", |o| write_text(&i.to_string(), &mut o.0));
             }
             Some(Value::DoubleValue(d)) => o.member("doubleValue", |o| o.double(*d)),
             Some(Value::ArrayValue(a)) => o.member("arrayValue", |o| {
@@ -149,7 +151,7 @@ impl Out {
     fn double(&mut self, number: f64) {
         if number.is_finite() {
             // `{:?}` keeps a decimal point, so that a double never reads as an integer.
-            self.0.push_str(&format!("{number:?}"));
+            write!(self.0, "{number:?}").ok();
         } else {
             let word = if number.is_nan() {
                 "NaN"
