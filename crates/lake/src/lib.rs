@@ -15,6 +15,8 @@
 mod attrs;
 mod batch;
 mod catalog;
+#[cfg(feature = "delta")]
+mod delta;
 mod dir_catalog;
 mod file;
 mod hot;
@@ -28,6 +30,8 @@ mod wal;
 
 pub use batch::{Raw, Row};
 pub use catalog::{Catalog, CatalogError, Commit, FileEntry, Table};
+#[cfg(feature = "delta")]
+pub use delta::{DeltaError, DeltaLog};
 pub use dir_catalog::DirCatalog;
 pub use lake::{Flushed, Lake, LakeError, LakeOptions, LakeStats};
 pub use maintain::{Maintained, Retention};

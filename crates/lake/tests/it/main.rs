@@ -7,6 +7,8 @@
 )]
 
 mod consistency;
+#[cfg(feature = "delta")]
+mod delta;
 mod events;
 mod model;
 mod search;
