@@ -17,7 +17,7 @@ use crate::{
 /// Longest wait for one answer.
 const TRY_TIME: Duration = Duration::from_secs(20);
 /// Longest pause between two tries.
-const PAUSE_LIMIT: Duration = Duration::from_secs(60);
+const PAUSE_LIMIT: Duration = Duration::from_mins(1);
 /// Most tries.
 const TRIES: u32 = 8;
 
@@ -162,7 +162,7 @@ impl<'a> Receiver<'a> {
                 path,
                 headers,
                 body,
-            } => match targets.targets.get(name) {
+            } => match targets.apis.get(name) {
                 Some(target) => {
                     let ask = Ask {
                         method,

@@ -15,7 +15,7 @@ use crate::{ClearText, classify::Sender};
 #[derive(Clone, Default)]
 pub struct Targets {
     pub(crate) channels: BTreeMap<String, Channel>,
-    pub(crate) targets: BTreeMap<String, Target>,
+    pub(crate) apis: BTreeMap<String, Target>,
     pub(crate) sender: Sender,
 }
 
@@ -127,7 +127,7 @@ impl Targets {
         if bearer.is_some_and(|token| !token.reveal().bytes().all(|b| b.is_ascii_graphic())) {
             return Err(TargetError::Token { name: shown });
         }
-        self.targets.insert(
+        self.apis.insert(
             name.to_owned(),
             Target {
                 base,
@@ -145,7 +145,7 @@ impl Targets {
 
     /// Names of all targets.
     pub fn target_names(&self) -> BTreeSet<&str> {
-        self.targets.keys().map(String::as_str).collect()
+        self.apis.keys().map(String::as_str).collect()
     }
 }
 
@@ -153,8 +153,8 @@ impl fmt::Debug for Targets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Targets")
             .field("channels", &self.channels)
-            .field("targets", &self.targets)
-            .finish()
+            .field("targets", &self.apis)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use watchfloor_types::{SourceId, TenantId};
 
 use crate::{
     ReadError, Store, Transaction, WriteError,
-    row::{Bad, Row, json_text, params},
+    row::{Bad, Param, Row, json_text, params},
     statement::{
         LAKE_COMMIT, LAKE_COMMITS_TRIM, LAKE_FILE_ADD, LAKE_FILE_END, LAKE_FILES_AT,
         LAKE_FILES_BETWEEN, LAKE_FILES_CHANGED, LAKE_FILES_FORGET, LAKE_FILES_LIVE, LAKE_WATERMARK,
@@ -82,7 +82,7 @@ impl Store {
                 params![change.watermark.unwrap_or(0)],
                 Expect::Number,
             )
-            .write(LAKE_COMMITS_TRIM, Vec::new(), Expect::Any);
+            .write(LAKE_COMMITS_TRIM, Vec::<Param>::new(), Expect::Any);
         for path in &change.remove {
             let refusal = format!("file `{path}` of the lake is not live");
             transaction =

@@ -55,7 +55,7 @@ impl Store {
         let (at, id) = after.map_or((Timestamp::MAX, "~".to_owned()), |(at, id)| {
             (at, id.to_string())
         });
-        let mut params = params![at, id, u64::from(limit)];
+        let mut params = Vec::from(params![at, id, u64::from(limit)]);
         let sql = match source {
             Some(source) => {
                 params.push(source.as_str().into());

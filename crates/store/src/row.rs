@@ -100,7 +100,7 @@ impl From<Option<Timestamp>> for Param {
 
 /// `params![a, b]`: parameters of different types.
 macro_rules! params {
-    ($($value:expr),* $(,)?) => { vec![$($crate::row::Param::from($value)),*] };
+    ($($value:expr),* $(,)?) => { [$($crate::row::Param::from($value)),*] };
 }
 pub(crate) use params;
 

@@ -185,7 +185,7 @@ impl Store {
     pub(crate) async fn change(
         &self,
         sql: &'static str,
-        params: Vec<Param>,
+        params: impl Into<Vec<Param>>,
         expect: Expect,
     ) -> Result<(), WriteError> {
         self.submit(Transaction::new().write(sql, params, expect))
@@ -197,13 +197,13 @@ impl Store {
     pub(crate) async fn change_all(
         &self,
         sql: &'static str,
-        all: impl IntoIterator<Item = Vec<Param>>,
+        all: impl IntoIterator<Item = impl Into<Vec<Param>>>,
     ) -> Result<(), WriteError> {
         let writes = all
             .into_iter()
             .map(|params| Write {
                 sql,
-                params,
+                params: params.into(),
                 expect: Expect::Any,
             })
             .collect::<Vec<_>>();

@@ -156,7 +156,7 @@ impl Transaction {
     /// Removes all projections, to be built anew from the journal.
     #[must_use]
     pub fn unproject_all(self) -> Self {
-        self.write(PROJECTIONS_CLEAR, Vec::new(), Expect::Any)
+        self.write(PROJECTIONS_CLEAR, Vec::<Param>::new(), Expect::Any)
     }
 
     /// Whether there is nothing in it.
@@ -165,10 +165,15 @@ impl Transaction {
         self.entries.is_empty() && self.writes.is_empty()
     }
 
-    pub(crate) fn write(mut self, sql: &'static str, params: Vec<Param>, expect: Expect) -> Self {
+    pub(crate) fn write(
+        mut self,
+        sql: &'static str,
+        params: impl Into<Vec<Param>>,
+        expect: Expect,
+    ) -> Self {
         self.writes.push(Write {
             sql,
-            params,
+            params: params.into(),
             expect,
         });
         self

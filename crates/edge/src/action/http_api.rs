@@ -140,7 +140,7 @@ mod tests {
                 ClearText::Refuse,
             )
             .unwrap();
-        targets.targets["gw"].clone()
+        targets.apis["gw"].clone()
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Default for HttpLimits {
             unpacked_bytes: 128 << 20,
             ratio: 200,
             memory_bytes: 512 << 20,
-            body_time: Duration::from_secs(60),
+            body_time: Duration::from_mins(1),
             answer_time: Duration::from_secs(30),
         }
     }

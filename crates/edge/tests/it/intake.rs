@@ -114,7 +114,7 @@ impl Intake for Memory {
                 for value in serde_json::Deserializer::from_slice(body).into_iter::<Value>() {
                     match value {
                         Ok(value) if value.get("event").is_some() => {
-                            cut.push(Ok(value.to_string()))
+                            cut.push(Ok(value.to_string()));
                         }
                         Ok(_) => cut.push(Err((None, "no event".to_owned()))),
                         Err(error) => {

@@ -1,5 +1,7 @@
 //! The edge from outside.
 
+#![cfg(test)]
+
 mod clients;
 mod corpus;
 mod effects;

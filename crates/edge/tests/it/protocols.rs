@@ -578,7 +578,7 @@ async fn memory_for_bodies_is_bounded_and_given_back() {
     let memory = Arc::new(Memory::default());
     let limits = HttpLimits {
         memory_bytes: 256 << 10,
-        answer_time: Duration::from_secs(60),
+        answer_time: Duration::from_mins(1),
         ..HttpLimits::default()
     };
     let router = router(Arc::clone(&memory), limits);

@@ -1,5 +1,7 @@
 //! The store from outside.
 
+#![cfg(test)]
+
 mod catalog;
 mod chain;
 mod group;

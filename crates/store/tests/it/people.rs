@@ -92,7 +92,7 @@ async fn a_sign_in_link_works_once_and_in_time() {
     assert_eq!(store.link_use("l1", at(10)).await.unwrap(), None);
     let (a, b) = tokio::join!(store.link_use("l1", at(9)), store.link_use("l1", at(9)));
     let got: Vec<_> = [a.unwrap(), b.unwrap()].into_iter().flatten().collect();
-    assert_eq!(got, [ada.id.clone()]);
+    assert_eq!(got, std::slice::from_ref(&ada.id));
     assert_eq!(store.link_use("l1", at(9)).await.unwrap(), None);
     assert_eq!(store.link_use("nope", at(9)).await.unwrap(), None);
     assert_eq!(store.link_use("l2", at(9)).await.unwrap(), Some(ada.id));

@@ -106,7 +106,7 @@ async fn indicators_and_sightings_round_trip() {
         name: "Evil \"one\"".into(),
         origin: if n < 6_000 { "feed" } else { "file" }.into(),
         valid_from: at(0),
-        valid_until: (n % 2 == 0).then(|| at(10)),
+        valid_until: n.is_multiple_of(2).then(|| at(10)),
         confidence: Some(80),
         tlp: Tlp::Amber,
         techniques: vec!["T1566".into()],
