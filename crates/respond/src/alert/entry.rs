@@ -6,7 +6,8 @@ use watchfloor_types::{Actor, AlertId, Finding, FindingId, UserId};
 use super::{Grouping, Verdict};
 
 /// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Input {
     /// I look at it.
     Acknowledge {

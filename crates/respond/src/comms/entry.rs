@@ -9,7 +9,8 @@ use super::{Audience, Block};
 use crate::word::words;
 
 /// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Input {
     /// Write a draft from a template.
     Create {
@@ -44,6 +45,7 @@ pub enum Input {
         /// SHA-256 of the text that the approver read; another text is not approved by it.
         hash: String,
         /// The `[unknown: …]` marks that the approver accepts, as they stand in the text.
+        #[serde(default)]
         acknowledged: Vec<String>,
     },
     /// Give it back to its author.

@@ -75,7 +75,8 @@ pub struct Receipt {
 }
 
 /// What may be asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Input {
     /// Play it. Needs exercise control, or the system on behalf of the command line.
     Start {

@@ -10,7 +10,8 @@ use super::{Fact, FactValue, IncidentRole, Status};
 use jiff::Timestamp;
 
 /// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Input {
     /// Open an incident by hand.
     Open {
@@ -19,6 +20,7 @@ pub enum Input {
         /// How bad it is.
         severity: Severity,
         /// Alerts that belong to it; their exercise becomes the incident's.
+        #[serde(default)]
         alerts: Vec<AlertId>,
         /// The exercise it belongs to, where no alert says so.
         exercise: Option<ExerciseId>,
@@ -88,6 +90,7 @@ pub enum Input {
         /// Since when it was known; now where not given.
         known_at: Option<Timestamp>,
         /// Events that show it.
+        #[serde(default)]
         events: Vec<EventId>,
         /// Finding that shows it.
         finding: Option<FindingId>,

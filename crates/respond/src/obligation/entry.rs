@@ -17,7 +17,8 @@ words! {
 }
 
 /// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Input {
     /// Answer a question of a regime: is it a personal data breach, is it material.
     Determine {
@@ -30,6 +31,7 @@ pub enum Input {
         /// Since when it is so, where that is not now: awareness may lie before the decision.
         effective: Option<Timestamp>,
         /// The facts it rests on.
+        #[serde(default)]
         facts: Vec<FactName>,
         /// Why.
         rationale: String,

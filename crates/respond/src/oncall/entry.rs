@@ -9,7 +9,8 @@ use watchfloor_types::{
 use super::EscalationLevel;
 
 /// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Input {
     /// Page a policy.
     Page {

@@ -55,7 +55,8 @@ words! {
 }
 
 /// What a person may ask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Input {
     /// Start a run.
     Start {
@@ -75,6 +76,7 @@ pub enum Input {
         /// What was found or done.
         note: String,
         /// Values for the step's `out_args`, by name with underscores.
+        #[serde(default)]
         values: BTreeMap<String, String>,
     },
     /// A manual step cannot be done.
