@@ -265,7 +265,7 @@ fn action(
     }
     match job {
         Job::NotExecutable(reason) => fail(at, reason),
-        Job::Manual { text } => match text.shown(&value) {
+        Job::Manual { text } => match text.shown(&told(&value)) {
             Err(error) => fail(at, &error.to_string()),
             Ok(text) => match &step.more.page {
                 Some(policy) => page(state, run, at, number, policy, &text, now),
@@ -387,7 +387,7 @@ fn preview(step: &Step, jobs: &[Job], value: &dyn Fn(&str) -> Option<String>) ->
                 body.unwrap_or_default()
             )),
             Ok(EffectKind::Webhook { .. }) | Err(_) => match job {
-                Job::Manual { text } => text.shown(value).unwrap_or_default(),
+                Job::Manual { text } => text.shown(&told(value)).unwrap_or_default(),
                 Job::HttpApi { path, .. } => path.shown(value).unwrap_or_default(),
                 Job::NotExecutable(reason) => reason.clone(),
             },
@@ -399,9 +399,15 @@ fn preview(step: &Step, jobs: &[Job], value: &dyn Fn(&str) -> Option<String>) ->
     lines.join("; ").trim().to_owned()
 }
 
+/// The same values for a person's eyes: what is not known says so.
+fn told(value: &dyn Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<String> {
+    move |name| Some(value(name).unwrap_or_else(|| "(not known)".to_owned()))
+}
+
 fn needed(job: &Job) -> BTreeSet<String> {
     match job {
-        Job::Manual { text } => text.variables().map(str::to_owned).collect(),
+        // A person can work with what is known.
+        Job::Manual { .. } | Job::NotExecutable(_) => BTreeSet::new(),
         Job::HttpApi {
             path,
             headers,
@@ -417,7 +423,6 @@ fn needed(job: &Job) -> BTreeSet<String> {
             .map(str::to_owned)
             .chain(body.iter().flat_map(Body::variables))
             .collect(),
-        Job::NotExecutable(_) => BTreeSet::new(),
     }
 }
 

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use watchfloor_types::{
-    Actor, Effect, IncidentId, Outcome, OutcomeStatus, RunId, RunbookId, StepId,
-};
+use watchfloor_types::{Actor, Effect, Outcome, OutcomeStatus, RunId, StepId};
 
 use super::{
-    At, Doing, Entry, Input, Mode, Phase, Purpose, Resolution, Run, RunResult, Runbook,
-    StartPolicy, Wait,
+    At, Doing, Entry, Input, Phase, Purpose, Resolution, Run, RunResult, Wait,
     advance::{advance, ask, begin, fail},
+    start::{propose, start_by_hand},
 };
 use crate::{
-    Decision, Refusal, State, alert, incident,
+    Decision, Refusal, State, incident,
     permit::{WORKERS, permit, said},
 };
 
@@ -67,8 +65,13 @@ pub(crate) fn decide(
         }
         Input::Fail { run, step, reason } => {
             let (found, at, doing) = doing(state, run, &step)?;
-            let Phase::Waiting(Wait::Person { roles, .. }) = &doing.phase else {
-                return Err(elsewhere(doing, "a person"));
+            let roles = match &doing.phase {
+                Phase::Waiting(Wait::Person { roles, .. }) => roles.as_slice(),
+                // Nobody has the value: the step is not for this incident.
+                Phase::Waiting(Wait::Values { .. }) => WORKERS,
+                Phase::Waiting(_) | Phase::Ready | Phase::InDoubt(_) => {
+                    return Err(elsewhere(doing, "a person"));
+                }
             };
             permit(actor, "failing this step", roles, found.exercise)?;
             let reason = said(&reason, "the reason")?;
@@ -353,145 +356,7 @@ fn first(run: &Run) -> Decision {
     })
 }
 
-/// Suggests or starts the runbooks that the rules behind an alert name.
-fn propose(
-    state: &State,
-    incident: IncidentId,
-    alert: watchfloor_types::AlertId,
-    now: Timestamp,
-) -> Decision {
-    let mut all = Decision::nothing();
-    let named = state
-        .alerts
-        .get(alert)
-        .map(alert::Alert::runbooks)
-        .unwrap_or_default();
-    for name in named {
-        let Some(runbook) = name
-            .to_ascii_lowercase()
-            .parse::<RunbookId>()
-            .ok()
-            .and_then(|id| state.content.runbooks.get(&id))
-        else {
-            continue;
-        };
-        let ran = state
-            .runs
-            .of_incident(incident)
-            .any(|run| run.runbook.id == runbook.id);
-        let told = state
-            .runs
-            .suggested(incident)
-            .any(|(id, _)| *id == runbook.id);
-        let reason = "a rule that fired names it".to_owned();
-        match runbook.start_policy {
-            _ if ran => {}
-            StartPolicy::Auto => {
-                let started = start(
-                    state,
-                    runbook,
-                    incident,
-                    Mode::Live,
-                    reason,
-                    Actor::System,
-                    now,
-                );
-                all.extend(started);
-            }
-            StartPolicy::Suggest if told => {}
-            StartPolicy::Suggest => all.extend(one(Entry::Suggested {
-                incident,
-                runbook: runbook.id.clone(),
-                reason,
-            })),
-        }
-    }
-    all
-}
-
-fn start_by_hand(
-    state: &State,
-    actor: &Actor,
-    id: &RunbookId,
-    incident: IncidentId,
-    mode: Mode,
-    now: Timestamp,
-) -> Result<Decision, Refusal> {
-    let runbook = state
-        .content
-        .runbooks
-        .get(id)
-        .ok_or_else(|| Refusal::NotFound {
-            kind: "runbook",
-            id: id.to_string(),
-        })?;
-    let found = state
-        .incidents
-        .get(incident)
-        .ok_or_else(|| Refusal::NotFound {
-            kind: "incident",
-            id: incident.to_string(),
-        })?;
-    permit(actor, "starting a run", WORKERS, found.exercise)?;
-    if !found.is_open() {
-        return Err(Refusal::Conflict(format!(
-            "{} is {}",
-            found.name, found.status
-        )));
-    }
-    if let Some(other) = state
-        .runs
-        .unfinished_of(incident)
-        .find(|run| run.runbook.id == *id && run.mode == mode && run.end.is_none())
-    {
-        return Err(Refusal::Conflict(format!(
-            "run {} of this runbook is under way",
-            other.id
-        )));
-    }
-    let reason = format!("{actor} started it");
-    let by = actor.clone();
-    Ok(start(state, runbook, incident, mode, reason, by, now))
-}
-
-fn start(
-    state: &State,
-    runbook: &Runbook,
-    incident: IncidentId,
-    mode: Mode,
-    reason: String,
-    by: Actor,
-    now: Timestamp,
-) -> Decision {
-    let exercise = state.incidents.get(incident).and_then(|i| i.exercise);
-    let run = RunId::minted(
-        now,
-        &[
-            b"run",
-            &state.applied().to_be_bytes(),
-            incident.uuid().as_bytes(),
-            runbook.id.as_str().as_bytes(),
-        ],
-    );
-    one(Entry::Started {
-        run,
-        runbook: runbook.id.clone(),
-        version: runbook.version.clone(),
-        text: runbook.text.to_string(),
-        incident,
-        // An exercise never acts on what is real.
-        mode: if exercise.is_some() {
-            Mode::Rehearsal
-        } else {
-            mode
-        },
-        exercise,
-        reason,
-        by,
-    })
-}
-
-fn one(entry: Entry) -> Decision {
+pub(super) fn one(entry: Entry) -> Decision {
     Decision::nothing().entry(crate::Entry::Run(entry))
 }
 

@@ -4,6 +4,7 @@
 //! branches over it. `advance` says what comes next and changes nothing; entries move branches.
 
 mod advance;
+mod apply;
 mod bind;
 mod decide;
 mod entry;
@@ -14,7 +15,9 @@ mod model;
 mod needs;
 mod node;
 mod parse;
+mod parse_step;
 mod run;
+mod start;
 
 pub use bind::{BindError, Body, Template};
 pub use entry::{At, Entry, Input, Mode, Purpose, Resolution, RunResult, Wait};
@@ -25,5 +28,5 @@ pub use model::{
 pub use parse::parse;
 pub use run::{Branch, Doing, End, Phase, Position, Record, RecordEnd, Run, Runs};
 
+pub(crate) use apply::apply;
 pub(crate) use decide::{decide, on_outcome, on_tick, react};
-pub(crate) use run::apply;
