@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use watchfloor_respond::{Content, exercise, oncall, runbook};
+use watchfloor_respond::{Content, comms, exercise, obligation, oncall, runbook};
 use watchfloor_types::{Diagnostic, Level, RunbookId};
 
 use watchfloor_ingest::Sources;
@@ -26,6 +26,19 @@ pub(crate) fn load(files: &Files) -> (Content, Vec<Diagnostic>) {
             content.escalations.insert(policy.id.clone(), policy);
         }
     }
+    let (library, wrong) = obligation::load(&files.of("obligations"));
+    all.extend(wrong);
+    all.extend(obligation::run_examples(&library));
+    content.regimes = library.regimes;
+    content.calendars = library.calendars;
+    if let Some(text) = files.text("obligations/profile.yml") {
+        let (profile, wrong) = obligation::load_profile("content/obligations/profile.yml", &text);
+        all.extend(wrong);
+        content.profile = profile.unwrap_or_default();
+    }
+    let (templates, wrong) = comms::load(&files.of("templates"));
+    all.extend(wrong);
+    content.templates = templates;
     for (path, text) in yaml(files, "exercises") {
         let (found, wrong) = exercise::parse(&path, &text);
         if let Some(plan) = keep(found, wrong, &mut all) {

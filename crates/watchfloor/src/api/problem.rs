@@ -56,7 +56,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let (status, title) = match &refusal {
             Refusal::NotFound { .. } => (StatusCode::NOT_FOUND, "not found"),
-            Refusal::NotAllowed { .. } | Refusal::SamePerson { .. } => (StatusCode::FORBIDDEN, "not allowed"),
+            Refusal::NotAllowed { .. } | Refusal::SamePerson { .. } | Refusal::NeedsPerson { .. } | Refusal::PlayerOutside { .. } => (StatusCode::FORBIDDEN, "not allowed"),
             Refusal::Conflict(_) => (StatusCode::CONFLICT, "not possible now"),
             Refusal::Invalid(_) => (StatusCode::BAD_REQUEST, "bad input"),
             Refusal::Loop { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),

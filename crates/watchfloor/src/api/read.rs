@@ -88,21 +88,21 @@ async fn health(State(floor): State<Arc<Floor>>) -> Json<Value> {
 
 /// What needs a person now, the most urgent first.
 #[utoipa::path(get, path = "/api/v1/now", tag = "floor", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn now(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<Value>> {
+async fn now(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<Value>> {
     let at = floor.clock.now();
     Json(floor.state().needs(at).iter().map(view::need).collect())
 }
 
 /// Alerts, newest first.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", responses((status = 200, body = Vec<AlertView>), (status = 401, body = Problem)))]
-async fn alerts(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<AlertView>> {
+async fn alerts(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<AlertView>> {
     let state = floor.state();
     Json(state.alerts.iter().rev().map(|a| view::alert(&state, a)).collect())
 }
 
 /// One alert with its findings.
 #[utoipa::path(get, path = "/api/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path)), responses((status = 200, body = AlertView), (status = 404, body = Problem)))]
-async fn alert(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Path<String>) -> Answer<AlertView> {
+async fn alert(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<AlertView> {
     let state = floor.state();
     let found = id.parse::<AlertId>().ok().and_then(|i| state.alerts.get(i)).ok_or_else(|| Problem::missing("alert", &id))?;
     Ok(Json(view::alert(&state, found)))
@@ -110,7 +110,7 @@ async fn alert(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Pat
 
 /// Incidents, newest first.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", responses((status = 200, body = Vec<IncidentView>), (status = 401, body = Problem)))]
-async fn incidents(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<IncidentView>> {
+async fn incidents(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<IncidentView>> {
     let state = floor.state();
     Json(state.incidents.iter().rev().map(|i| view::incident(&state, i)).collect())
 }
@@ -121,21 +121,21 @@ fn find<'s>(state: &'s watchfloor_respond::State, id: &str) -> Result<&'s watchf
 
 /// One incident, by id or short name.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)), responses((status = 200, body = IncidentView), (status = 404, body = Problem)))]
-async fn incident(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Path<String>) -> Answer<IncidentView> {
+async fn incident(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<IncidentView> {
     let state = floor.state();
     Ok(Json(view::incident(&state, find(&state, &id)?)))
 }
 
 /// What happened in an incident, in the order in which it was recorded.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/timeline", tag = "incidents", params(("id" = String, Path)), responses((status = 200, body = Vec<Object>), (status = 404, body = Problem)))]
-async fn timeline(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Path<String>) -> Answer<Vec<Value>> {
+async fn timeline(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<Vec<Value>> {
     let state = floor.state();
     Ok(Json(view::timeline(find(&state, &id)?)))
 }
 
 /// Clocks of every incident that is open. Decision support, not legal advice.
 #[utoipa::path(get, path = "/api/v1/clocks", tag = "obligations", responses((status = 200, body = Vec<ClockJson>), (status = 401, body = Problem)))]
-async fn all_clocks(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<ClockJson>> {
+async fn all_clocks(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<ClockJson>> {
     let at = floor.clock.now();
     let state = floor.state();
     let open = state.incidents.open();
@@ -144,19 +144,19 @@ async fn all_clocks(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<
 
 /// Runs of runbooks, newest first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn runs(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<Value>> {
+async fn runs(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<Value>> {
     Json(floor.state().runs.iter().rev().map(view::run).collect())
 }
 
 /// Drafts, newest first.
 #[utoipa::path(get, path = "/api/v1/drafts", tag = "comms", responses((status = 200, body = Vec<DraftView>), (status = 401, body = Problem)))]
-async fn drafts(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<DraftView>> {
+async fn drafts(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<DraftView>> {
     Json(floor.state().comms.iter().rev().map(view::draft).collect())
 }
 
 /// One draft.
 #[utoipa::path(get, path = "/api/v1/drafts/{id}", tag = "comms", params(("id" = String, Path)), responses((status = 200, body = DraftView), (status = 404, body = Problem)))]
-async fn draft(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Path<String>) -> Answer<DraftView> {
+async fn draft(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<DraftView> {
     let state = floor.state();
     let found = id.parse::<DraftId>().ok().and_then(|i| state.comms.get(i)).ok_or_else(|| Problem::missing("draft", &id))?;
     Ok(Json(view::draft(found)))
@@ -164,7 +164,7 @@ async fn draft(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Pat
 
 /// Exercises that can be played, and those that were.
 #[utoipa::path(get, path = "/api/v1/exercises", tag = "exercises", responses((status = 200, body = Object), (status = 401, body = Problem)))]
-async fn exercises(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Value> {
+async fn exercises(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Value> {
     let state = floor.state();
     Json(json!({
         "plans": state.content.exercises.values().map(|p| json!({"id": p.id, "title": p.title, "injects": p.injects.len(), "points": p.points(), "minutes": p.length.as_mins()})).collect::<Vec<_>>(),
@@ -174,7 +174,7 @@ async fn exercises(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<V
 
 /// One exercise: its score and after-action report.
 #[utoipa::path(get, path = "/api/v1/exercises/{id}", tag = "exercises", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 404, body = Problem)))]
-async fn exercise(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Path<String>) -> Answer<Value> {
+async fn exercise(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<Value> {
     let state = floor.state();
     let report = id.parse::<ExerciseId>().ok().and_then(|e| watchfloor_respond::exercise::report(&state, e)).ok_or_else(|| Problem::missing("exercise", &id))?;
     Ok(Json(serde_json::to_value(report).unwrap_or_default()))
@@ -184,13 +184,13 @@ async fn exercise(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): 
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     params(("q" = Option<String>, Query, description = "Filter"), ("from" = Option<String>, Query, description = "RFC 3339, or 15m, 1h, 7d before now; 24h where not given"), ("until" = Option<String>, Query), ("limit" = Option<usize>, Query, description = "1 to 1000"), ("after" = Option<String>, Query, description = "`after` of the last answer"), ("top" = Option<String>, Query, description = "Field whose most frequent values are wanted")),
     responses((status = 200, body = Object), (status = 400, body = Problem), (status = 401, body = Problem)))]
-async fn events(State(floor): State<Arc<Floor>>, Caller(_): Caller, Query(ask): Query<Ask>) -> Answer<Value> {
+async fn events(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Query(ask): Query<Ask>) -> Answer<Value> {
     Ok(Json(search::found(&search::run(&floor, &ask).await?)))
 }
 
 /// One event with both of its views.
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 404, body = Problem)))]
-async fn event(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Path<String>) -> Answer<Value> {
+async fn event(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<Value> {
     let wanted = id.parse::<EventId>().map_err(|_| Problem::missing("event", &id))?;
     let row = tokio::task::spawn_blocking(move || floor.lake.get(wanted)).await.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::internal(&e))?;
     row.map(|r| Json(search::event(&r))).ok_or_else(|| Problem::missing("event", &id))
@@ -198,7 +198,7 @@ async fn event(State(floor): State<Arc<Floor>>, Caller(_): Caller, Path(id): Pat
 
 /// Sources with what came from them since the server started.
 #[utoipa::path(get, path = "/api/v1/sources", tag = "sources", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn sources(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<Value>> {
+async fn sources(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<Value>> {
     let figures = floor.figures.lock().unwrap_or_else(PoisonError::into_inner);
     let all = floor.sources.iter().map(|s| {
         let f = figures.get(s.id()).copied().unwrap_or_default();
@@ -212,7 +212,7 @@ async fn sources(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec
 
 /// Rules and correlations in force.
 #[utoipa::path(get, path = "/api/v1/rules", tag = "rules", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn rules(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<Value>> {
+async fn rules(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<Value>> {
     let rulebook = floor.rulebook();
     let all = rulebook.engine.documents().iter().map(|d| {
         let m = d.meta();
@@ -223,20 +223,20 @@ async fn rules(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<V
 
 /// Runbooks.
 #[utoipa::path(get, path = "/api/v1/runbooks", tag = "runs", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn runbooks(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Json<Vec<Value>> {
+async fn runbooks(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<Value>> {
     Json(floor.state().content.runbooks.values().map(|r| json!({"id": r.id, "name": r.name, "description": r.description, "steps": r.steps.len()})).collect())
 }
 
 /// Indicators in force.
 #[utoipa::path(get, path = "/api/v1/indicators", tag = "intel", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn indicators(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Answer<Vec<Value>> {
+async fn indicators(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Answer<Vec<Value>> {
     let all = floor.store.indicators().await.map_err(|e| Problem::internal(&e))?;
     Ok(Json(all.iter().map(|i| serde_json::to_value(i).unwrap_or_default()).collect()))
 }
 
 /// Sightings of indicators, newest first, at most 1000.
 #[utoipa::path(get, path = "/api/v1/sightings", tag = "intel", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn sightings(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Answer<Vec<Value>> {
+async fn sightings(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Answer<Vec<Value>> {
     let all = floor.store.sightings(None, 1_000).await.map_err(|e| Problem::internal(&e))?;
     Ok(Json(all.iter().map(|s| serde_json::to_value(s).unwrap_or_default()).collect()))
 }
@@ -265,14 +265,14 @@ struct From {
 
 /// Journal entries from a number on, at most 1000.
 #[utoipa::path(get, path = "/api/v1/journal", tag = "journal", params(("from" = Option<u64>, Query)), responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn journal(State(floor): State<Arc<Floor>>, Caller(_): Caller, Query(from): Query<From>) -> Answer<Vec<Value>> {
+async fn journal(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Query(from): Query<From>) -> Answer<Vec<Value>> {
     let all = floor.store.entries(from.from.max(1), 1_000).await.map_err(|e| Problem::internal(&e))?;
     Ok(Json(all.iter().map(|e| json!({"seq": e.seq, "at": e.at, "kind": e.kind, "hash": e.hash.to_string(), "body": serde_json::from_str::<Value>(&e.body).unwrap_or_default()})).collect()))
 }
 
 /// Walks the hash chain of the journal and says where it breaks, if it does.
 #[utoipa::path(get, path = "/api/v1/journal/verify", tag = "journal", responses((status = 200, body = Object), (status = 401, body = Problem)))]
-async fn verify(State(floor): State<Arc<Floor>>, Caller(_): Caller) -> Answer<Value> {
+async fn verify(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Answer<Value> {
     let found = floor.store.verify().await.map_err(|e| Problem::internal(&e))?;
     let head = floor.store.head();
     let intact = matches!(found, watchfloor_store::Verification::Intact { .. });

@@ -232,7 +232,7 @@ fn summary(floor: &Floor, id: ExerciseId, documents: &[String], took: Duration) 
         "incidents": ours.iter().map(|i| json!({"id": i.id, "name": i.name, "title": i.title, "severity": i.severity, "alerts": i.members.len(), "findings": i.findings.len()})).collect::<Vec<_>>(),
         "runs": ours.iter().flat_map(|i| state.runs.of_incident(i.id)).map(view::run).collect::<Vec<_>>(),
         "clocks": ours.iter().flat_map(|i| clocks(&state, i.id, now)).map(|c| view::clock(&c)).collect::<Vec<_>>(),
-        "drafts": ours.iter().flat_map(|i| state.comms.of_incident(i.id)).map(|d| json!({"id": d.id, "audience": d.audience, "title": d.title(), "state": d.state.as_str(), "author": d.author().to_string(), "approved_by": d.approval().map(|a| a.by.to_string())})).collect::<Vec<_>>(),
+        "drafts": ours.iter().flat_map(|i| state.comms.of(i.id)).map(|d| json!({"id": d.id, "audience": d.audience, "title": d.title(), "state": d.state.as_str(), "author": d.author().to_string(), "approved_by": d.approval().map(|a| a.by.to_string())})).collect::<Vec<_>>(),
         "score": report.score,
         "journal": {"entries": floor.store.head().seq, "head": floor.store.head().hash.to_string()},
         "documents": documents,

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use watchfloor_respond::{
     State,
-    comms::{Block, Draft, DraftState, Span},
+    comms::{Block, BlockKind, Draft, DraftState, Evidence, Span},
     incident::Incident,
 };
 
@@ -34,7 +34,7 @@ pub(crate) fn of_incident(state: &State, incident: &Incident, csrf: &str) -> Mar
             table {
                 thead { tr { th { "For" } th { "Draft" } th { "State" } th { "Author" } } }
                 tbody {
-                    @for draft in state.comms.of_incident(incident.id) {
+                    @for draft in state.comms.of(incident.id) {
                         tr data-row {
                             td { (draft.audience) }
                             td { a.row href={ "/drafts/" (draft.id) } data-approvable[matches!(draft.state, DraftState::Draft | DraftState::InReview { .. })] { (draft.title()) } div.dim { (draft.reason) } }
@@ -49,7 +49,7 @@ pub(crate) fn of_incident(state: &State, incident: &Incident, csrf: &str) -> Mar
         (act(csrf, "comms", "create", &format!("/incidents/{id}?tab=comms"), &html! {
             (hidden("incident", &id))
             div.row-form {
-                label.field { span { "Template" } select name="template" { @for (id, template) in &state.content.templates { option value=(id) { (template.name) } } } }
+                label.field { span { "Template" } select name="template" { @for (id, template) in &state.content.templates { option value=(id) { (template.title) } } } }
                 button type="submit" { "Fill from facts" }
             }
         }))
@@ -140,13 +140,33 @@ fn approve(draft: &Draft, csrf: &str, back: &str) -> Markup {
 }
 
 fn paragraph(block: &Block) -> Markup {
-    match block {
-        Block::Heading(spans) => html! { h3 { (spans_of(spans)) } },
-        Block::Paragraph(spans) => html! { p { (spans_of(spans)) } },
-        Block::Point(spans) => html! { ul { li { (spans_of(spans)) } } },
+    let text = spans(&block.spans);
+    match block.kind {
+        BlockKind::Heading => html! { h3 { (text) } },
+        BlockKind::Paragraph => html! { p { (text) } },
+        BlockKind::Item => html! { ul { li { (text) } } },
     }
 }
 
-fn spans_of(spans: &[Span]) -> Markup {
-    html! { @for span in spans { @match &span.source { Some(source) => { mark title=(source.to_string()) { (span.text) } }, None => (span.text) } } }
+/// Text with a mark under what rests on evidence; the evidence is named on hover and to screen readers.
+fn spans(spans: &[Span]) -> Markup {
+    html! { @for span in spans { @match &span.evidence { Some(evidence) => { mark title=(named(evidence)) { (span.text) } }, None => (span.text) } } }
+}
+
+/// What a part of a text rests on, in words.
+pub(crate) fn named(evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Fact { name, known_at, events, .. } => {
+            let since = known_at.map(|at| format!(", known {at}")).unwrap_or_default();
+            let shown = events.first().map(|e| format!(", shown by event {e}")).unwrap_or_default();
+            format!("fact {name}{since}{shown}")
+        }
+        Evidence::Determination { question, id } => format!("determination {question}, record {id}"),
+        Evidence::Decision { id } => format!("decision record {id}"),
+        Evidence::Clock { stage } => format!("clock {stage}"),
+        Evidence::Alert { alert } => format!("alert {alert}"),
+        Evidence::Incident => "the incident's record".to_owned(),
+        Evidence::Profile => "the profile of the organisation".to_owned(),
+        Evidence::Unknown { name, question } => format!("not known: {name} ({question})"),
+    }
 }

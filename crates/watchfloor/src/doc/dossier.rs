@@ -124,7 +124,7 @@ fn runbooks(state: &State) -> Block {
 
 fn regimes(state: &State) -> Block {
     let rows = state.content.regimes.values().flat_map(|r| {
-        r.stages.iter().map(move |s| vec![r.title.clone(), s.id.to_string(), s.title.clone(), s.recipient.clone(), r.sources.iter().map(|c| format!("{} (checked {})", c.cite, c.checked)).collect::<Vec<_>>().join("; ")])
+        r.stages.iter().map(move |s| vec![r.title.clone(), s.id.to_string(), s.title.clone(), s.recipient.clone(), r.sources.values().map(|c| format!("{} (checked {})", c.cite, c.checked)).collect::<Vec<_>>().join("; ")])
     });
     table("Obligations that are loaded, with their source", &["Regime", "Stage", "Filing", "To", "Source"], rows.collect())
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use watchfloor_respond::{Entry, State};
+use watchfloor_respond::{Entry, State, alert};
 use watchfloor_store::Transaction;
+use watchfloor_types::AlertId;
 
 use crate::api::view;
 
@@ -13,7 +14,7 @@ pub(super) fn project(mut transaction: Transaction, state: &State, entries: &[En
     let mut incidents = BTreeSet::new();
     for entry in entries {
         match entry {
-            Entry::Alert(e) => alerts.extend(e.alerts()),
+            Entry::Alert(e) => alerts.extend(touched(e)),
             Entry::Incident(e) => drop(incidents.insert(e.incident())),
             Entry::Run(_) | Entry::Oncall(_) | Entry::Obligation(_) | Entry::Comms(_) | Entry::Exercise(_) => {}
         }
@@ -31,4 +32,18 @@ pub(super) fn project(mut transaction: Transaction, state: &State, entries: &[En
         }
     }
     transaction
+}
+
+/// Alerts that an entry changes.
+fn touched(entry: &alert::Entry) -> Vec<AlertId> {
+    match entry {
+        alert::Entry::Opened { alert, .. }
+        | alert::Entry::FindingAdded { alert, .. }
+        | alert::Entry::Acknowledged { alert, .. }
+        | alert::Entry::Assigned { alert, .. }
+        | alert::Entry::Closed { alert, .. }
+        | alert::Entry::Reopened { alert, .. }
+        | alert::Entry::Commented { alert, .. } => vec![*alert],
+        alert::Entry::Merged { from, into, .. } | alert::Entry::Split { from, into, .. } => vec![*from, *into],
+    }
 }

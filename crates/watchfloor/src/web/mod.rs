@@ -1,6 +1,6 @@
 //! The console and the API on one listener.
 
-mod act;
+pub(crate) mod act;
 mod live;
 mod page;
 pub(crate) mod session;
