@@ -48,7 +48,8 @@ fn named(dir: &Path) -> BTreeSet<String> {
     names
 }
 
-/// With `WATCHFLOOR_DELTA_PYTHON` (an interpreter with `deltalake` and `duckdb`) the table is also
+/// With `WATCHFLOOR_DELTA_PYTHON` (an interpreter with `deltalake`, `duckdb` and, without a
+/// network, `duckdb-extension-delta`) the table is also
 /// opened by both.
 #[test]
 fn the_log_names_exactly_the_live_files_and_other_engines_open_it() {
@@ -82,15 +83,19 @@ fn the_log_names_exactly_the_live_files_and_other_engines_open_it() {
         return;
     };
     let script = "
-import sys, deltalake, duckdb
+import sys, glob, importlib.util, os, deltalake, duckdb
 path = sys.argv[1]
 table = deltalake.DeltaTable(path)
-rows = table.to_pyarrow_table() if hasattr(table, 'to_pyarrow_table') and not len(sys.argv) > 2 else None
-sql = \"select count(*), min(time)::varchar, sum(len(raw)), count(distinct id) from delta_scan('%s')\" % path
-print(len(table.file_uris()), rows.num_rows if rows is not None else '-')
+print(len(table.file_uris()), len(deltalake.QueryBuilder().register('e', table).execute('select time from e').read_all()))
 con = duckdb.connect()
-con.execute('install delta; load delta')
-print(con.execute(sql).fetchall())
+package = importlib.util.find_spec('duckdb_extension_delta')
+if package:
+    place = os.path.dirname(package.origin or package.submodule_search_locations[0] + '/x')
+    con.execute(\"load '%s'\" % glob.glob(place + '/extensions/*/delta.duckdb_extension')[0])
+else:
+    con.execute('install delta; load delta')
+print(con.execute(\"select count(*), min(time)::varchar, sum(octet_length(raw)), count(distinct id) from delta_scan('%s')\" % path).fetchall())
+print(con.execute(\"select count(*) from delta_scan('%s') where time >= '2026-03-01 00:00:35+00' and source = 'litellm'\" % path).fetchall())
 ";
     let output = Command::new(python)
         .args(["-c", script, dir.path().join("events").to_str().unwrap()])
