@@ -1,7 +1,8 @@
 //! Correlations: counts, distinct counts and sequences of matches, per group, in event time.
 //!
 //! - A window holds the contributions of one group (one value of every `group-by` field, within
-//!   one tenant) that are at most `timespan` older than the group's newest.
+//!   one tenant) that are at most `timespan` older than the group's newest. A `value_count` of
+//!   `ai.tenant.id` counts tenants, so its groups span them.
 //! - **Late events** are sorted in by their own time as long as they fall into that window; an
 //!   older one is ignored and counted in [`Counters::late`]. An event more than five minutes in
 //!   the future is taken to have happened now.
@@ -39,6 +40,8 @@ use window::{Contribution, Facts, Taken, Window};
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// Most entities of one finding.
 const MAX_ENTITIES: usize = 64;
+/// The field whose distinct values are tenants.
+const TENANT_FIELD: &str = "ai.tenant.id";
 /// Longest group value, bytes.
 const MAX_KEY: usize = 256;
 
@@ -344,10 +347,17 @@ fn key_of(
         }
         Some(out)
     };
-    let key = join(
-        correlation.group_by.get(place)?,
-        facts.tenant.as_str().to_owned(),
-    )?;
+    // Tenants stay apart, unless tenants are what is counted.
+    let within = match &correlation.spec.aggregate {
+        Aggregate::ValueCount(counted) if counted.iter().any(|f| f == TENANT_FIELD) => {
+            String::new()
+        }
+        Aggregate::ValueCount(_)
+        | Aggregate::EventCount
+        | Aggregate::Temporal
+        | Aggregate::TemporalOrdered => facts.tenant.as_str().to_owned(),
+    };
+    let key = join(correlation.group_by.get(place)?, within)?;
     let value = match correlation.spec.aggregate {
         Aggregate::ValueCount(_) => {
             Some(join(correlation.counted.get(place)?, String::new())?.into())
