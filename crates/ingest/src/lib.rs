@@ -10,6 +10,7 @@ pub mod format;
 mod golden;
 mod join;
 pub mod json;
+mod logsource;
 mod map;
 mod messages;
 mod path;

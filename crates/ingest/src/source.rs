@@ -8,8 +8,9 @@ use crate::{
     format,
     golden::{self, TestOutcome},
     join::Joiner,
+    logsource::Resolve,
     map::{self, Mapped},
-    shape::{self, Fault, Resolve, Shape},
+    shape::{self, Fault, Shape},
     spec::{Envelope, JoinRole, Ops, RecordKind, ShapeSpec, SourceSpec, TestSpec},
     transform::Transform,
 };
