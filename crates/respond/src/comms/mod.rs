@@ -13,6 +13,8 @@ mod follow;
 mod needs;
 mod packet;
 mod template;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use draft::{Approval, Audience, Delivery, Draft, DraftState, Version};

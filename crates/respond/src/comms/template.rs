@@ -178,9 +178,8 @@ fn read(report: &mut Report<'_>, text: &str) -> Option<Template> {
 fn check(report: &mut Report<'_>, part: &Spanned<String>, facts: &BTreeMap<FactName, String>) {
     let place = report.at(part);
     let at_line = |report: &Report<'_>, line: usize| {
-        // The text of a block begins on the line after its key.
-        let block = u64::from(part.value.contains('\n'));
-        report.place(u64::from(place.line) + block + line as u64 - 1, 1)
+        // The place of a block is that of its first line.
+        report.place(u64::from(place.line) + line as u64 - 1, 1)
     };
     if part.value.chars().any(|c| c.is_control() && c != '\n') {
         let place = place.clone();
@@ -195,7 +194,9 @@ fn check(report: &mut Report<'_>, part: &Spanned<String>, facts: &BTreeMap<FactN
                 if !known.contains(name.as_str()) {
                     let text = format!("there is nothing called `{name}`");
                     let help = format!("there are {}", super::fill::NAMES.join(", "));
-                    report.error(place.clone(), "O022", text, &help);
+                    let line = part.value.lines().position(|l| l.contains(&name));
+                    let place = at_line(report, line.map_or(1, |line| line + 1));
+                    report.error(place, "O022", text, &help);
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! clock opened, started, moved or was missed. Unknown is never shown as no obligation.
 
 mod apply;
+mod because;
 mod calendar;
 mod clock;
 mod count;
@@ -15,9 +16,12 @@ mod example;
 mod expr;
 mod follow;
 mod load;
+mod logic;
 mod needs;
 mod profile;
 mod regime;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use calendar::Calendar;

@@ -70,19 +70,19 @@ impl<'t> Report<'t> {
     /// A part of a scalar, where the scalar stands on one line.
     pub(crate) fn part(&self, at: &Spanned<String>, span: Span) -> Place {
         let mut place = self.place_of(at);
-        let first = self
+        let before = place.column.saturating_sub(1) as usize;
+        let line: Vec<char> = self
             .text
             .lines()
             .nth(place.line.saturating_sub(1) as usize)
-            .and_then(|line| line.chars().nth(place.column.saturating_sub(1) as usize));
-        match first {
-            Some('|' | '>') => {}
-            Some(c) => {
-                let quote = u32::from(matches!(c, '"' | '\''));
-                place.column += quote + u32::try_from(span.start).unwrap_or(0);
-                place.length = u32::try_from(span.length).unwrap_or(1).max(1);
-            }
-            None => {}
+            .map(|line| line.chars().skip(before).collect())
+            .unwrap_or_default();
+        let quote = usize::from(matches!(line.first(), Some('"' | '\'')));
+        let start = quote + span.start;
+        // Of a text that runs over several lines the beginning is all that is certain.
+        if start < line.len() {
+            place.column += u32::try_from(start).unwrap_or(0);
+            place.length = u32::try_from(span.length).unwrap_or(1).max(1);
         }
         place
     }
