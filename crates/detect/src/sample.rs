@@ -99,10 +99,6 @@ impl Engine {
         let mut out: Vec<Finding> = Vec::new();
         let feeders = self.feeders(document);
         let mut now = Timestamp::UNIX_EPOCH;
-        for (_, view) in &feeders {
-            // All feeders of one view read the same sample fields.
-            let _ = view;
-        }
         for (native, norm) in events(sample, View::Native)
             .into_iter()
             .zip(events(sample, View::Norm))
@@ -115,14 +111,14 @@ impl Engine {
                 Some(logsource) => {
                     event.logsource = logsource;
                     self.match_event(&event, &mut Scratch::new(), &mut hits);
-                    hits.retain(|hit| feeders.iter().any(|(f, _)| *f == hit.0));
+                    hits.retain(|hit| feeders.contains(&hit.0));
                 }
                 None => {
                     hits.extend(
                         feeders
                             .iter()
-                            .filter(|(f, _)| self.holds(*f, &event))
-                            .map(|(f, _)| Hit(*f)),
+                            .filter(|f| self.holds(**f, &event))
+                            .map(|f| Hit(*f)),
                     );
                 }
             }
@@ -137,17 +133,17 @@ impl Engine {
             .any(|finding| finding.rule.id == *document.meta().id())
     }
 
-    /// The detection rules that feed a correlation, directly or through others, with their views.
-    fn feeders(&self, document: &Document) -> Vec<(u32, View)> {
+    /// The detection rules that feed a correlation, directly or through others, in no order.
+    fn feeders(&self, document: &Document) -> Vec<u32> {
         let mut out = Vec::new();
         let mut open = vec![document];
         while let Some(document) = open.pop() {
             match &document.body {
                 Body::Detection(_) => {
                     if let Some(position) = self.position(document.meta().id())
-                        && !out.iter().any(|(p, _)| *p == position)
+                        && !out.contains(&position)
                     {
-                        out.push((position, document.meta().logsource().view()));
+                        out.push(position);
                     }
                 }
                 Body::Correlation(spec) => {

@@ -417,12 +417,12 @@ mod tests {
     #[test]
     fn bombs_cost_a_diagnostic() {
         check(&"[".repeat(200), "R003");
-        let deep: String = (0..100).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
+        let deep = (0..100).fold(String::new(), |out, i| out + &" ".repeat(i) + "a:\n");
         check(&deep, "R003");
         let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for i in 1..9 {
-            let of = format!("*a{}", i - 1);
-            laughs += &format!("a{i}: &a{i} [{}]\n", [of.as_str(); 10].join(", "));
+            let of = [format!("*a{}", i - 1).as_str(); 10].join(", ");
+            laughs = format!("{laughs}a{i}: &a{i} [{of}]\n");
         }
         check(&laughs, "R003");
         check("a: 1\na: 2", "R004");

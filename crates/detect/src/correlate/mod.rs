@@ -186,7 +186,7 @@ impl Correlator {
                 && !is_early(correlation)
                 && let Some(fired) = judge(at, correlation, &group.window, now, out)
             {
-                self.pass_on(fired, now, out);
+                self.pass_on(&fired, now, out);
             }
         }
     }
@@ -266,13 +266,13 @@ impl Correlator {
             }
         }
         if let Some(fired) = fired {
-            self.pass_on(fired, now, out);
+            self.pass_on(&fired, now, out);
         }
     }
 
     /// A correlation that fired is an event to those that refer to it. References have no
     /// circles, so this ends.
-    fn pass_on(&mut self, fired: Fired, now: Timestamp, out: &mut Vec<Finding>) {
+    fn pass_on(&mut self, fired: &Fired, now: Timestamp, out: &mut Vec<Finding>) {
         let plan = self.plan.clone();
         let Some(correlation) = plan.correlations.get(fired.correlation) else {
             return;
@@ -342,7 +342,9 @@ fn key_of(
                 end -= 1;
             }
             // Lengths keep ("ab", "c") and ("a", "bc") apart; case does not matter in Sigma.
-            out.push_str(&format!("\u{1f}{}:", value.len()));
+            out.push('\u{1f}');
+            out.push_str(&value.len().to_string());
+            out.push(':');
             out.push_str(&value.get(..end)?.to_lowercase());
         }
         Some(out)

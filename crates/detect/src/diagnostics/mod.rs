@@ -3,7 +3,7 @@
 mod codes;
 
 pub(crate) use codes::code;
-pub use codes::{CODES, Code};
+pub use codes::{Code, codes};
 
 use watchfloor_types::{Diagnostic, Level, Place};
 
@@ -92,7 +92,7 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
     nearest(word, known).map_or_else(String::new, |near| format!("did you mean `{near}`?"))
 }
 
-/// The nearest of `known` within a third of the word's length.
+/// The nearest of `known` within a third of the word's length, rounded up.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > 64 {
         return None;
@@ -105,7 +105,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
                 candidate,
             )
         })
-        .filter(|(far, candidate)| *far <= (candidate.len().max(word.len()) / 3).max(1))
+        .filter(|(far, candidate)| *far <= candidate.len().max(word.len()).div_ceil(3))
         .min_by_key(|(far, _)| *far)
         .map(|(_, candidate)| candidate)
 }

@@ -264,7 +264,7 @@ impl Shared {
                 (View::Native, Field::Named(name)) => native.add(name, *id),
                 (View::Native, Field::Anywhere) => native_anywhere = Some(*id),
                 (View::Norm, Field::Named(name)) => {
-                    norm.push((FieldName::from(name.as_ref()), *id))
+                    norm.push((FieldName::from(name.as_ref()), *id));
                 }
                 (View::Norm, Field::Anywhere) => norm_anywhere = Some(*id),
             }

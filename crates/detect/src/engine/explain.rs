@@ -59,7 +59,7 @@ impl Engine {
         let class = Arc::new(Class::new([(position, &rule.program)], &self.asks));
         let mut scratch = Scratch::new();
         self.attach(&mut scratch);
-        self.read(event, &class, &mut scratch);
+        scratch.read(event, &class);
         let native = text_of(event);
         let state = &mut scratch.state;
         let program = &class.shared.rules.first()?.program;

@@ -31,7 +31,8 @@ impl Runs {
 
 fn walk(hir: &Hir, runs: &mut Runs) {
     match hir.kind() {
-        HirKind::Empty => {}
+        // A look takes no character: the texts beside it still touch.
+        HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => match std::str::from_utf8(&literal.0) {
             Ok(text) => runs
                 .current
@@ -59,8 +60,6 @@ fn walk(hir: &Hir, runs: &mut Runs) {
             }
         }
         HirKind::Class(Class::Bytes(_)) | HirKind::Alternation(_) => runs.close(),
-        // A look takes no character: the texts beside it still touch.
-        HirKind::Look(_) => {}
         HirKind::Repetition(repetition) => {
             if repetition.min == 0 {
                 return runs.close();

@@ -86,6 +86,10 @@ impl Scratch {
     pub fn new() -> Self {
         Self::default()
     }
+    fn read(&mut self, event: &Event, class: &Arc<Class>) {
+        self.state.read(class, &text_of(event), &event.norm);
+        self.current = Some((event.id, event.native.as_ptr() as usize, class.clone()));
+    }
 }
 
 impl Engine {
@@ -155,7 +159,7 @@ impl Engine {
     /// that only feed correlations are among them.
     pub fn match_event(&self, event: &Event, scratch: &mut Scratch, hits: &mut Vec<Hit>) {
         let class = self.class(&event.logsource, scratch);
-        self.read(event, &class, scratch);
+        scratch.read(event, &class);
         let native = text_of(event);
         let from = hits.len();
         let candidates = std::mem::take(&mut scratch.state.candidates);
@@ -210,11 +214,6 @@ impl Engine {
         if !hits.is_empty() {
             self.findings(event, hits, scratch, now, out);
         }
-    }
-
-    fn read(&self, event: &Event, class: &Arc<Class>, scratch: &mut Scratch) {
-        scratch.state.read(class, &text_of(event), &event.norm);
-        scratch.current = Some((event.id, event.native.as_ptr() as usize, class.clone()));
     }
 
     fn attach(&self, scratch: &mut Scratch) {
@@ -311,7 +310,7 @@ impl Engine {
             }
             _ => {
                 let class = self.class(&event.logsource, scratch);
-                self.read(event, &class, scratch);
+                scratch.read(event, &class);
                 class
             }
         };

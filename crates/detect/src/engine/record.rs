@@ -435,7 +435,9 @@ mod tests {
                 }
             }
             serde_json::Value::Array(items) => {
-                items.iter().for_each(|i| leaves(prefix, i, want, out))
+                for item in items {
+                    leaves(prefix, item, want, out);
+                }
             }
             serde_json::Value::String(s) if prefix == want => out.push(s.clone()),
             serde_json::Value::Number(n) if prefix == want => out.push(n.to_string()),

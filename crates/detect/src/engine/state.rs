@@ -325,15 +325,7 @@ impl State {
             && let Some(value) = self.values.get(index as usize)
         {
             if let Some(text) = text_of(value.at, native, &self.arena)
-                && self.holds_for(
-                    class,
-                    native,
-                    local.global,
-                    &local.way,
-                    text,
-                    &mut buffer,
-                    &mut second,
-                )
+                && self.holds_for(native, &local.way, text, &mut buffer, &mut second)
             {
                 found = Some(index);
                 break;
@@ -345,15 +337,9 @@ impl State {
         found
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "two scratch buffers and the parts of an ask"
-    )]
     fn holds_for(
         &self,
-        class: &Class,
         native: &str,
-        _global: u32,
         way: &Way,
         text: &str,
         buffer: &mut String,
@@ -365,7 +351,6 @@ impl State {
         match op {
             Op::Regex(_) => regex.as_ref().is_some_and(|r| r.is_match(text)),
             Op::FieldRef { how, case, .. } => {
-                let _ = class;
                 let left = cased(text, *case, buffer);
                 let mut at = self.first(*other);
                 while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {

@@ -317,13 +317,13 @@ fn assemble(effects: &[(&Modifier, Span)], report: &mut Report) -> Option<Chain>
             }
         };
         let fine = match modifier.effect {
-            Effect::How(how) => match chain.how.replace(how) {
-                None => true,
-                Some(_) => {
+            Effect::How(how) => {
+                let first = chain.how.replace(how).is_none();
+                if !first {
                     conflict("another text comparison");
-                    false
                 }
-            },
+                first
+            }
             Effect::Regex => set(&mut chain, Operator::Regex),
             Effect::Cidr => set(&mut chain, Operator::Cidr),
             Effect::Exists => set(&mut chain, Operator::Exists),

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Largest compiled regular expression, bytes.
-const REGEX_BYTES: usize = 1 << 20;
+const REGEX_BYTES: usize = 10 << 20;
 
 /// Placeholder lists for `expand`: name without the percent signs, to values.
 pub(crate) type Lists = BTreeMap<String, Vec<String>>;
@@ -69,21 +69,20 @@ pub(crate) fn values(
                     .ok()
                     .map(IpNet::from)
             });
-            match parsed {
-                Some(net) => Some(vec![Op::Cidr(net.trunc())]),
-                None => {
-                    report.error(
-                        code::BAD_NETWORK,
-                        node.span,
-                        format!(
-                            "`{}` is not a network in CIDR notation",
-                            short(&scalar.text)
-                        ),
-                        "write it as 10.0.0.0/8 or 2001:db8::/32",
-                    );
-                    None
-                }
+            if let Some(net) = parsed {
+                return Some(vec![Op::Cidr(net.trunc())]);
             }
+
+            report.error(
+                code::BAD_NETWORK,
+                node.span,
+                format!(
+                    "`{}` is not a network in CIDR notation",
+                    short(&scalar.text)
+                ),
+                "write it as 10.0.0.0/8 or 2001:db8::/32",
+            );
+            None
         }
         Operator::FieldRef => {
             let name = Pattern::parse(&scalar.text);
@@ -353,31 +352,29 @@ fn encode(
                     marked.extend(utf16(&text, u16::to_le_bytes));
                     next.push(marked);
                 }
-                Encoding::WinDash => match windash(&text) {
-                    Some(variants) => next.extend(variants.into_iter().map(String::into_bytes)),
-                    None => {
+                Encoding::WinDash => {
+                    let Some(variants) = windash(&text) else {
                         too_many(node, report);
                         return None;
-                    }
-                },
+                    };
+                    next.extend(variants.into_iter().map(String::into_bytes));
+                }
             }
         }
         texts = next;
     }
     let mut ops = Vec::with_capacity(texts.len());
     for bytes in texts {
-        match String::from_utf8(bytes) {
-            Ok(text) => ops.push(operator(&Pattern::literal(&text), how, chain.case)),
-            Err(_) => {
-                report.error(
-                    code::BAD_VALUE,
-                    node.span,
-                    "the encoded value is not text, so no field can hold it",
-                    "follow it with `base64` or `base64offset`",
-                );
-                return None;
-            }
-        }
+        let Ok(text) = String::from_utf8(bytes) else {
+            report.error(
+                code::BAD_VALUE,
+                node.span,
+                "the encoded value is not text, so no field can hold it",
+                "follow it with `base64` or `base64offset`",
+            );
+            return None;
+        };
+        ops.push(operator(&Pattern::literal(&text), how, chain.case));
     }
     if ops.is_empty() {
         report.error(
@@ -401,13 +398,13 @@ fn windashed(
     let mut made = vec![Pattern::default()];
     for part in source.parts() {
         let choices: Vec<Part> = match part {
-            Part::Text(text) => match windash(text) {
-                Some(variants) => variants.into_iter().map(|v| Part::Text(v.into())).collect(),
-                None => {
+            Part::Text(text) => {
+                let Some(variants) = windash(text) else {
                     too_many(node, report);
                     return None;
-                }
-            },
+                };
+                variants.into_iter().map(|v| Part::Text(v.into())).collect()
+            }
             Part::One => vec![Part::One],
             Part::Many => vec![Part::Many],
         };

@@ -332,13 +332,11 @@ impl<'a> Parser<'a> {
         there
     }
     fn place(&self) -> Span {
-        match self.tokens.get(self.at) {
-            Some((offset, word)) => self.node.part(*offset, word.chars().count()),
-            None => {
-                let length = self.node.text().unwrap_or_default().chars().count();
-                self.node.part(length.saturating_sub(1), 1)
-            }
+        if let Some((offset, word)) = self.tokens.get(self.at) {
+            return self.node.part(*offset, word.chars().count());
         }
+        let length = self.node.text().unwrap_or_default().chars().count();
+        self.node.part(length.saturating_sub(1), 1)
     }
     fn unexpected(&mut self, word: &str, wanted: &str) -> Option<Condition> {
         let at = self.place();
@@ -389,16 +387,17 @@ mod tests {
             .map(|(k, _)| (k.text().unwrap(), k))
             .filter(|(n, _)| *n != "condition")
             .collect();
-        let got = match read(root.get("condition").unwrap(), &names, &mut report) {
-            Some((condition, _)) => show(&condition, &names),
-            None => {
-                let d = report
-                    .diagnostics()
-                    .iter()
-                    .find(|d| d.level == watchfloor_types::Level::Error)
-                    .unwrap();
-                format!("{} at {}", d.code, d.place.as_ref().unwrap().column)
-            }
+        let got = if let Some((condition, _)) =
+            read(root.get("condition").unwrap(), &names, &mut report)
+        {
+            show(&condition, &names)
+        } else {
+            let d = report
+                .diagnostics()
+                .iter()
+                .find(|d| d.level == watchfloor_types::Level::Error)
+                .unwrap();
+            format!("{} at {}", d.code, d.place.as_ref().unwrap().column)
         };
         assert_eq!(got, want, "{condition}");
     }

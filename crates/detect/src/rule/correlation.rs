@@ -7,7 +7,7 @@ use super::meta;
 use crate::{
     diagnostics::{Report, code, did_you_mean},
     modifier::short,
-    yaml::{Kind, Node, Typed},
+    yaml::{Kind, Node, Scalar, Typed},
 };
 
 /// How contributions are judged ("Correlation Types").
@@ -139,7 +139,7 @@ pub(super) fn read(node: &Node, root: &Node, report: &mut Report) -> Option<Corr
     let timespan = timespan(node, report);
     let aliases = aliases(node, &rules, report);
     let generate = node.get("generate").or_else(|| root.get("generate"));
-    let generate = match generate.and_then(Node::scalar).map(|s| s.typed()) {
+    let generate = match generate.and_then(Node::scalar).map(Scalar::typed) {
         None | Some(Typed::Bool(false) | Typed::Null) => false,
         Some(Typed::Bool(true)) => true,
         Some(Typed::Int(_) | Typed::Float(_) | Typed::Text(_)) => {
@@ -321,18 +321,16 @@ fn threshold(
             );
             return None;
         };
-        match value.text().and_then(|text| text.parse::<u64>().ok()) {
-            Some(n) => bounds.push((*bound, n)),
-            None => {
-                report.error(
-                    code::BAD_CORRELATION_CONDITION,
-                    value.span,
-                    "a bound must be a whole number from 0",
-                    "",
-                );
-                return None;
-            }
-        }
+        let Some(n) = value.text().and_then(|text| text.parse::<u64>().ok()) else {
+            report.error(
+                code::BAD_CORRELATION_CONDITION,
+                value.span,
+                "a bound must be a whole number from 0",
+                "",
+            );
+            return None;
+        };
+        bounds.push((*bound, n));
     }
     if bounds.is_empty() {
         report.error(

@@ -152,19 +152,20 @@ fn id(root: &Node, version: &str, report: &mut Report) -> Option<RuleId> {
         return RuleId::from_str(&format!("rule-{version}")).ok();
     };
     let text = node.text().unwrap_or_default();
-    match RuleId::from_str(text) {
-        Ok(id) => Some(id),
-        Err(_) => {
-            report.error(
-                code::BAD_ID,
-                if text.is_empty() { key.span } else { node.span },
-                format!("`{}` is not a usable id", short(text)),
-                "use a UUID, or letters, digits and - _ . : / @, at most 128",
-            );
-            None
-        }
+    let id = RuleId::from_str(text).ok();
+    if id.is_none() {
+        report.error(
+            code::BAD_ID,
+            if text.is_empty() { key.span } else { node.span },
+            format!("`{}` is not a usable id", short(text)),
+            "use a UUID, or letters, digits and - _ . : / @, at most 128",
+        );
     }
+    id
 }
+
+/// The parts of a logsource that select events.
+const PARTS: [&str; 3] = ["product", "category", "service"];
 
 fn logsource(root: &Node, report: &mut Report) -> Logsource {
     let mut logsource = Logsource::default();
@@ -190,7 +191,6 @@ fn logsource(root: &Node, report: &mut Report) -> Logsource {
         );
         return logsource;
     };
-    const PARTS: [&str; 3] = ["product", "category", "service"];
     for (name, value) in entries {
         let word = name.text().unwrap_or_default();
         if !PARTS.contains(&word) {

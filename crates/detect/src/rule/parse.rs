@@ -94,10 +94,10 @@ fn read_document(
     } else if let Some(node) = root.get("detection") {
         detection::read(node, &options.lists, report).map(|d| Body::Detection(Arc::new(d)))
     } else {
-        let (near, _) = root
+        let near = root
             .map()
             .and_then(|entries| entries.first())
-            .map_or((root.span, ()), |(key, _)| (key.span, ()));
+            .map_or(root.span, |(key, _)| key.span);
         report.error(
             code::NO_DETECTION,
             near,

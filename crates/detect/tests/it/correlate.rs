@@ -163,8 +163,8 @@ fn memory_is_bounded() {
         groups: 10,
         events_per_group: 5,
     };
-    let script: String = (0..100).map(|i| format!("1:a:user{i} ")).collect();
-    let (fired, correlator) = run(&engine(rule), limits, &script);
+    let words: Vec<String> = (0..100).map(|i| format!("1:a:user{i}")).collect();
+    let (fired, correlator) = run(&engine(rule), limits, &words.join(" "));
     assert!(fired.is_empty());
     assert_eq!(correlator.counters().evicted, 90);
     let (_, correlator) = run(&engine(rule), limits, "100:a:x 101:a:x 5:a:x");

@@ -1,5 +1,16 @@
 //! Tests of the whole crate; those that need the corpus say so and pass when it is not there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a test fails by panicking"
+)]
+
 mod codes;
 mod corpus;
 mod correlate;

@@ -1,0 +1,85 @@
+//! Codes of diagnostics about rules; the pages in `docs/diagnostics/` are made from them.
+
+mod detection;
+mod file;
+
+/// A diagnostic code of rules. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// `R017`.
+    pub code: &'static str,
+    /// A few words.
+    pub title: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// A rule file that gives it.
+    pub example: &'static str,
+    /// What to do.
+    pub way_out: &'static str,
+}
+
+impl Code {
+    /// Its page in `docs/diagnostics/`, Markdown.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!(
+            "# {}: {}\n\n{}\n\n## Example\n\n```yaml\n{}```\n\n## Way out\n\n{}\n",
+            self.code, self.title, self.meaning, self.example, self.way_out
+        )
+    }
+}
+
+/// Every code, in order.
+pub fn codes() -> impl Iterator<Item = &'static Code> {
+    file::CODES.iter().chain(detection::CODES)
+}
+
+pub(crate) mod code {
+    pub(crate) const YAML: &str = "R001";
+    pub(crate) const NOT_A_MAP: &str = "R002";
+    pub(crate) const TOO_LARGE: &str = "R003";
+    pub(crate) const DUPLICATE_KEY: &str = "R004";
+    pub(crate) const NO_TITLE: &str = "R005";
+    pub(crate) const NO_LOGSOURCE: &str = "R006";
+    pub(crate) const NO_DETECTION: &str = "R007";
+    pub(crate) const NO_CONDITION: &str = "R008";
+    pub(crate) const WRONG_TYPE: &str = "R009";
+    pub(crate) const BAD_ID: &str = "R010";
+    pub(crate) const NO_ID: &str = "R011";
+    pub(crate) const DUPLICATE_ID: &str = "R012";
+    pub(crate) const DUPLICATE_NAME: &str = "R013";
+    pub(crate) const BAD_LEVEL: &str = "R014";
+    pub(crate) const BAD_STATUS: &str = "R015";
+    pub(crate) const UNKNOWN_KEY: &str = "R016";
+    pub(crate) const UNKNOWN_MODIFIER: &str = "R017";
+    pub(crate) const MODIFIER_CONFLICT: &str = "R018";
+    pub(crate) const BAD_VALUE: &str = "R019";
+    pub(crate) const ALL_OF_ONE: &str = "R020";
+    pub(crate) const BAD_REGEX: &str = "R021";
+    pub(crate) const REGEX_FEATURE: &str = "R022";
+    pub(crate) const BAD_NETWORK: &str = "R023";
+    pub(crate) const PLACEHOLDER: &str = "R024";
+    pub(crate) const CONDITION_SYNTAX: &str = "R025";
+    pub(crate) const UNKNOWN_SELECTION: &str = "R026";
+    pub(crate) const EMPTY_PATTERN: &str = "R027";
+    pub(crate) const UNUSED_SELECTION: &str = "R028";
+    pub(crate) const CONDITION_TOO_LARGE: &str = "R029";
+    pub(crate) const AGGREGATION: &str = "R030";
+    pub(crate) const EMPTY_SELECTION: &str = "R031";
+    pub(crate) const LOGSOURCE_EMPTY: &str = "R032";
+    pub(crate) const LOGSOURCE_CASE: &str = "R033";
+    pub(crate) const NULL_IN_LIST: &str = "R034";
+    pub(crate) const BAD_CORRELATION_TYPE: &str = "R035";
+    pub(crate) const CORRELATION_INCOMPLETE: &str = "R036";
+    pub(crate) const BAD_TIMESPAN: &str = "R037";
+    pub(crate) const BAD_CORRELATION_CONDITION: &str = "R038";
+    pub(crate) const UNKNOWN_RULE: &str = "R039";
+    pub(crate) const REFERENCE_CYCLE: &str = "R040";
+    pub(crate) const BAD_ALIAS: &str = "R041";
+    pub(crate) const BAD_SAMPLE: &str = "R042";
+    pub(crate) const BAD_TAG: &str = "R043";
+    pub(crate) const BAD_DATE: &str = "R044";
+    pub(crate) const BAD_RUNBOOK: &str = "R045";
+    pub(crate) const TOO_MANY_VARIANTS: &str = "R046";
+    pub(crate) const TITLE_TOO_LONG: &str = "R047";
+}
