@@ -122,7 +122,7 @@ pub(crate) fn decide(
             draft,
             hash,
             acknowledged,
-        } => approve(state, actor, draft, hash, acknowledged),
+        } => approve(state, actor, draft, hash, &acknowledged),
         Input::Return { draft, reason } => {
             let found = get(state, draft)?;
             let who = approvers_and_writers(found.audience);
@@ -183,7 +183,7 @@ fn approve(
     actor: &Actor,
     draft: DraftId,
     hash: String,
-    acknowledged: Vec<String>,
+    acknowledged: &[String],
 ) -> Result<Decision, Refusal> {
     let found = get(state, draft)?;
     let user = permit(

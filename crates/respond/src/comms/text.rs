@@ -169,12 +169,12 @@ pub(crate) fn parse(text: &str, former: &[Block]) -> Vec<Block> {
     }
     blocks
         .into_iter()
-        .map(|(kind, text)| rest_on(kind, text, former))
+        .map(|(kind, text)| rest_on(kind, &text, former))
         .collect()
 }
 
 /// Finds the evidence for the words that still stand in a block.
-fn rest_on(kind: BlockKind, text: String, former: &[Block]) -> Block {
+fn rest_on(kind: BlockKind, text: &str, former: &[Block]) -> Block {
     if let Some(same) = former.iter().find(|b| b.kind == kind && b.text() == text) {
         return same.clone();
     }
@@ -184,7 +184,7 @@ fn rest_on(kind: BlockKind, text: String, former: &[Block]) -> Block {
         .filter(|span| span.evidence.is_some() && span.text.chars().count() >= 2)
         .collect();
     let mut spans = Vec::new();
-    let mut rest = text.as_str();
+    let mut rest = text;
     loop {
         let next = known
             .iter()
@@ -283,6 +283,6 @@ fn hidden(c: char) -> bool {
         || matches!(u32::from(c),
             0x00AD | 0x034F | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F
             | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xE000..=0xF8FF
-            | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB | 0xE0000..=0xE0FFF
-            | 0xF0000..=0x10FFFF)
+            | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB | 0xE_0000..=0xE_0FFF
+            | 0xF_0000..=0x10_FFFF)
 }

@@ -38,7 +38,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             outer,
             ..
         } => {
-            let track = track(state, *incident, stage);
+            let track = track_of(state, *incident, stage);
             track.phase = Phase::Open;
             track.opened = track.opened.or(Some(at));
             (track.from, track.safe, track.outer) = (Some(*from), *safe, *outer);
@@ -51,7 +51,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             outer,
             ..
         } => {
-            let track = track(state, *incident, stage);
+            let track = track_of(state, *incident, stage);
             track.phase = Phase::Running;
             track.started = track.started.or(Some(at));
             (track.from, track.safe, track.outer) = (Some(*from), *safe, *outer);
@@ -64,7 +64,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             outer,
             ..
         } => {
-            let track = track(state, *incident, stage);
+            let track = track_of(state, *incident, stage);
             (track.from, track.safe, track.outer) = (Some(*from), *safe, *outer);
             // A date that moved into the future has not been missed yet.
             track.missed.retain(|reading| {
@@ -78,7 +78,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
         Entry::ClockClosed {
             incident, stage, ..
         } => {
-            let track = track(state, *incident, stage);
+            let track = track_of(state, *incident, stage);
             track.phase = Phase::Closed;
             (track.from, track.safe, track.outer) = (None, None, None);
             track.missed.clear();
@@ -88,7 +88,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             stage,
             reading,
             ..
-        } => track(state, *incident, stage).missed.push(*reading),
+        } => track_of(state, *incident, stage).missed.push(*reading),
         Entry::FilingRecorded {
             incident,
             stage,
@@ -100,7 +100,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             if filing.submitted != at {
                 line = line.happened(filing.submitted);
             }
-            let filings = &mut track(state, *incident, stage).filings;
+            let filings = &mut track_of(state, *incident, stage).filings;
             filings.push(filing.clone());
             filings.sort_by_key(|filing| filing.submitted);
         }
@@ -111,7 +111,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             ..
         } => {
             line = line.by(&hold.by);
-            track(state, *incident, stage).hold = Some(hold.clone());
+            track_of(state, *incident, stage).hold = Some(hold.clone());
         }
         Entry::HoldEnded {
             incident,
@@ -120,7 +120,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             ..
         } => {
             line = line.by(by);
-            track(state, *incident, stage).hold = None;
+            track_of(state, *incident, stage).hold = None;
         }
         Entry::Moved { from, into } => move_all(state, *from, *into),
     }
@@ -129,11 +129,11 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
     }
 }
 
-fn track<'s>(state: &'s mut State, incident: IncidentId, stage: &ObligationId) -> &'s mut Track {
+fn track_of<'s>(state: &'s mut State, incident: IncidentId, of: &ObligationId) -> &'s mut Track {
     state
         .obligations
         .tracks
-        .entry((incident, stage.clone()))
+        .entry((incident, of.clone()))
         .or_default()
 }
 

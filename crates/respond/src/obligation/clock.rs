@@ -224,16 +224,14 @@ fn zone_of(regime: &Regime, profile: &Profile, remarks: &mut Vec<String>) -> (St
     } else {
         Some(regime.zone.as_str())
     };
-    match name.and_then(|name| Some((name.to_owned(), zone(name)?))) {
-        Some(found) => found,
-        None => {
-            remarks.push(format!(
-                "the time zone `{}` is not known; days are counted in UTC",
-                regime.zone
-            ));
-            ("UTC".to_owned(), TimeZone::UTC)
-        }
+    if let Some(found) = name.and_then(|name| Some((name.to_owned(), zone(name)?))) {
+        return found;
     }
+    remarks.push(format!(
+        "the time zone `{}` is not known; days are counted in UTC",
+        regime.zone
+    ));
+    ("UTC".to_owned(), TimeZone::UTC)
 }
 
 fn calendar_of<'s>(

@@ -111,15 +111,15 @@ fn eu_outer(
     rules: &Rules<'_>,
 ) -> Option<Counted> {
     let mut walk = Walk::new(rules);
-    let mut how = format!(
+    let mut how = vec![format!(
         "{period} without the day of the event, to the last hour of the last day \
          (Regulation 1182/71, Article 3(1) and (2))"
-    );
+    )];
     let mut last = plain.date();
     if !walk.works(last) {
         last = walk.next_working(last)?;
-        how.push_str(&format!(
-            "; the last day is not a working day, so the next one, {last} (Article 3(4))"
+        how.push(format!(
+            "the last day is not a working day, so the next one, {last} (Article 3(4))"
         ));
     }
     let two_days_or_more = period.unit != Unit::Days || period.count >= 2;
@@ -134,14 +134,14 @@ fn eu_outer(
         while working < 2 {
             last = walk.next_working(last)?;
             working += 1;
-            how.push_str(&format!(
-                "; extended to {last} so that it holds two working days (Article 3(5))"
+            how.push(format!(
+                "extended to {last} so that it holds two working days (Article 3(5))"
             ));
         }
     }
     Some(Counted {
         at: end_of_day(last, &rules.zone)?,
-        how,
+        how: how.join("; "),
         gaps: walk.gaps,
     })
 }
@@ -164,10 +164,13 @@ fn business_days(at: Timestamp, n: u16, reading: Reading, rules: &Rules<'_>) -> 
             }
         }
     }
-    let mut how = format!("{n} business days after {}, which is day 0", start.date());
-    if !off.is_empty() {
-        how.push_str(&format!("; not counted: {}", off.join(", ")));
-    }
+    let first = start.date();
+    let how = if off.is_empty() {
+        format!("{n} business days after {first}, which is day 0")
+    } else {
+        let off = off.join(", ");
+        format!("{n} business days after {first}, which is day 0; not counted: {off}")
+    };
     let at = match (rules.counting, reading) {
         (Counting::Eu1182, Reading::Safe) => {
             local(last.to_datetime(start.time()), &rules.zone)?.timestamp()

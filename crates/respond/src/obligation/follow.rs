@@ -9,10 +9,6 @@ use crate::{Decision, State, incident};
 pub(crate) fn react(state: &State, entry: &crate::Entry, now: Timestamp) -> Decision {
     let mut all = Decision::nothing();
     match entry {
-        crate::Entry::Incident(
-            incident::Entry::Opened { incident, .. }
-            | incident::Entry::FactRecorded { incident, .. },
-        ) => follow(state, *incident, now, &mut all),
         crate::Entry::Incident(incident::Entry::Merged { from, into, .. }) => {
             push(
                 &mut all,
@@ -22,7 +18,11 @@ pub(crate) fn react(state: &State, entry: &crate::Entry, now: Timestamp) -> Deci
                 },
             );
         }
-        crate::Entry::Obligation(
+        crate::Entry::Incident(
+            incident::Entry::Opened { incident, .. }
+            | incident::Entry::FactRecorded { incident, .. },
+        )
+        | crate::Entry::Obligation(
             Entry::Determined { incident, .. }
             | Entry::FilingRecorded { incident, .. }
             | Entry::HoldRecorded { incident, .. }

@@ -193,20 +193,17 @@ pub(super) fn moment(
         return inner;
     };
     let mut all = inner;
-    match change(at) {
-        Some((at, text, gaps)) => {
-            all.value = Known::Value(Value::Moment(at));
-            all.step = Step {
-                at: Some(at),
-                ..step(text, vec![all.step])
-            };
-            all.remarks.extend(gaps);
-        }
-        None => {
-            all.value = Known::Unknown;
-            all.remarks
-                .push("the date lies outside the range that can be computed".to_owned());
-        }
+    if let Some((at, text, gaps)) = change(at) {
+        all.value = Known::Value(Value::Moment(at));
+        all.step = Step {
+            at: Some(at),
+            ..step(text, vec![all.step])
+        };
+        all.remarks.extend(gaps);
+    } else {
+        all.value = Known::Unknown;
+        all.remarks
+            .push("the date lies outside the range that can be computed".to_owned());
     }
     all
 }

@@ -131,24 +131,20 @@ impl<'t> Report<'t> {
     }
     /// A date such as `2026-11-24`.
     pub(crate) fn date(&mut self, at: &Spanned<String>) -> Option<Date> {
-        match at.value.parse() {
-            Ok(date) => Some(date),
-            Err(_) => {
-                let text = format!("`{}` is not a date such as 2026-11-24", at.value);
-                self.error(at, "O008", text, None);
-                None
-            }
+        let date = at.value.parse().ok();
+        if date.is_none() {
+            let text = format!("`{}` is not a date such as 2026-11-24", at.value);
+            self.error(at, "O008", text, None);
         }
+        date
     }
     /// An id or name.
     pub(crate) fn name<T: std::str::FromStr>(&mut self, at: &Spanned<String>) -> Option<T> {
-        match at.value.parse() {
-            Ok(name) => Some(name),
-            Err(_) => {
-                let text = format!("`{}` is not a name", at.value);
-                self.error(at, "O002", text, Some("letters, digits and - _ . : / @"));
-                None
-            }
+        let name = at.value.parse().ok();
+        if name.is_none() {
+            let text = format!("`{}` is not a name", at.value);
+            self.error(at, "O002", text, Some("letters, digits and - _ . : / @"));
         }
+        name
     }
 }

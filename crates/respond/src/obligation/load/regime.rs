@@ -328,13 +328,13 @@ fn read_example(
 ) -> Option<Example> {
     let place = report.place_of(wire);
     let wire = &wire.value;
-    let moment = |report: &mut Report<'_>, text: &str| match text.parse::<jiff::Timestamp>() {
-        Ok(at) => Some(at),
-        Err(_) => {
+    let moment = |report: &mut Report<'_>, text: &str| {
+        let at = text.parse::<jiff::Timestamp>().ok();
+        if at.is_none() {
             let text = format!("`{text}` is not a moment such as 2027-03-02T08:09:00Z");
             report.error_at(place.clone(), "O012", text, None);
-            None
         }
+        at
     };
     let stage = report.name::<ObligationId>(&wire.stage)?;
     if !stages.contains(&stage) {

@@ -24,15 +24,15 @@ fn nth(year: i16, month: i8, weekday: Weekday, n: i8) -> Date {
 
 fn easter(year: i16) -> Date {
     // Butcher's form of the Gregorian computus.
-    let year_ = i32::from(year);
-    let (a, b, c) = (year_ % 19, year_ / 100, year_ % 100);
-    let (d, e) = (b / 4, b % 4);
-    let g = (b - (b + 8) / 25 + 1) / 3;
-    let h = (19 * a + b - d - g + 15) % 30;
-    let l = (32 + 2 * e + 2 * (c / 4) - h - c % 4) % 7;
-    let m = (a + 11 * h + 22 * l) / 451;
-    let n = h + l - 7 * m + 114;
-    Date::new(year, (n / 31) as i8, (n % 31 + 1) as i8).unwrap()
+    let golden = i32::from(year) % 19;
+    let century = i32::from(year) / 100;
+    let rest = i32::from(year) % 100;
+    let moon = (century - (century + 8) / 25 + 1) / 3;
+    let epact = (19 * golden + century - century / 4 - moon + 15) % 30;
+    let sunday = (32 + 2 * (century % 4) + 2 * (rest / 4) - epact - rest % 4) % 7;
+    let late = (golden + 11 * epact + 22 * sunday) / 451;
+    let day = epact + sunday - 7 * late + 114;
+    Date::new(year, (day / 31) as i8, (day % 31 + 1) as i8).unwrap()
 }
 
 #[test]
