@@ -73,6 +73,9 @@ pub enum TargetError {
         /// Name in the settings.
         name: String,
     },
+    /// A PEM file without certificates.
+    #[error("the certificate authorities are not certificates in PEM")]
+    Authorities,
     /// A token with characters that no header can carry.
     #[error("the token of {name} has characters that a header cannot carry")]
     Token {
@@ -135,6 +138,12 @@ impl Targets {
                 keys,
             },
         );
+        Ok(self)
+    }
+
+    /// Trusts the certificate authorities of a PEM file in place of the public ones.
+    pub fn trusting(mut self, pem: &[u8]) -> Result<Self, TargetError> {
+        self.sender = Sender::trusting(pem).ok_or(TargetError::Authorities)?;
         Ok(self)
     }
 

@@ -150,6 +150,15 @@ pub(crate) fn write(
     written
 }
 
+/// Deletes a file that no commit names. If that fails, the next start does it.
+pub(crate) fn remove(layout: &Layout, path: &str) {
+    if let Err(error) = fs::remove_file(layout.root.join(path))
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path, %error, "lake file without a commit not deleted");
+    }
+}
+
 fn write_temporary(
     layout: &Layout,
     full: &Path,

@@ -138,6 +138,9 @@ impl Hot {
 
     /// Puts back what a failed flush took.
     pub(crate) fn put_back(&mut self, taken: Taken) {
+        if taken.is_empty() {
+            return;
+        }
         self.bytes += taken.bytes;
         self.rows += taken.rows;
         self.batches.splice(0..0, taken.batches);
@@ -164,6 +167,9 @@ impl Hot {
 }
 
 impl Taken {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.dead.is_empty()
+    }
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -17,6 +17,7 @@ use watchfloor_types::{DeadLetter, Event, Frame};
 
 use crate::{
     Catalog, CatalogError, Commit, Raw, Table, batch,
+    commit::Leaving,
     file::{self, Layout, LiveFile},
     hot::{Hot, HotBatch, Taken},
     partition, schema,
@@ -122,25 +123,27 @@ impl LakeError {
 pub struct Lake {
     pub(crate) layout: Layout,
     pub(crate) options: LakeOptions,
-    catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     wal: Wal,
     state: RwLock<State>,
-    hot_bytes: AtomicUsize,
-    watermark: AtomicU64,
+    pub(crate) hot_bytes: AtomicUsize,
+    pub(crate) watermark: AtomicU64,
+    /// Whether a commit ended without an answer.
+    pub(crate) unsure: AtomicBool,
     /// One flush at a time.
-    flushing: Mutex<()>,
+    pub(crate) flushing: Mutex<()>,
     /// One commit at a time.
-    committing: Mutex<()>,
+    pub(crate) committing: Mutex<()>,
     /// One compaction or retention run at a time.
     pub(crate) maintaining: Mutex<()>,
 }
 
 #[derive(Default)]
-struct State {
-    hot: Hot,
+pub(crate) struct State {
+    pub(crate) hot: Hot,
     /// What is being written right now: still searched here, until the files are committed.
-    leaving: Taken,
-    files: Arc<Vec<Arc<LiveFile>>>,
+    pub(crate) leaving: Taken,
+    pub(crate) files: Arc<Vec<Arc<LiveFile>>>,
 }
 
 /// What a search sees: every event once.
@@ -217,6 +220,7 @@ impl Lake {
             }),
             hot_bytes: AtomicUsize::new(0),
             watermark: AtomicU64::new(watermark),
+            unsure: AtomicBool::new(false),
             flushing: Mutex::default(),
             committing: Mutex::default(),
             maintaining: Mutex::default(),
@@ -267,25 +271,30 @@ impl Lake {
     /// error everything is still searchable and the next flush tries again.
     pub fn flush(&self) -> Result<Flushed, LakeError> {
         let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.settle()?;
         let taken = {
             let mut state = self.write_state();
             let taken = state.hot.take(self.wal.outstanding().complete_up_to());
             state.leaving = taken.clone();
             taken
         };
-        match self.write_and_commit(&taken) {
-            Ok(flushed) => {
-                self.wal.release(flushed.watermark)?;
-                Ok(flushed)
-            }
+        let outcome = self.write_and_commit(&taken);
+        let flushed = match outcome {
+            Ok(flushed) => flushed,
+            // The catalog did not answer, but it did commit.
+            Err(_) if self.watermark() == taken.watermark && !taken.is_empty() => Flushed {
+                watermark: taken.watermark,
+                ..Flushed::default()
+            },
             Err(error) => {
-                let mut state = self.write_state();
-                let leaving = std::mem::take(&mut state.leaving);
-                state.hot.put_back(leaving);
-                self.note_hot_bytes(&state);
-                Err(error)
+                if !self.unsure.load(Ordering::Acquire) {
+                    self.stay();
+                }
+                return Err(error);
             }
-        }
+        };
+        self.wal.release(flushed.watermark)?;
+        Ok(flushed)
     }
 
     fn write_and_commit(&self, taken: &Taken) -> Result<Flushed, LakeError> {
@@ -333,43 +342,6 @@ impl Lake {
             Leaving::Cleared,
         )?;
         Ok(flushed)
-    }
-
-    /// Commits, and shows searches the new files in the same moment.
-    pub(crate) fn commit(&self, commit: &Commit, leaving: Leaving) -> Result<(), LakeError> {
-        let _one = self
-            .committing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.catalog.commit(commit)?;
-        let removed: HashSet<&str> = commit.remove.iter().map(String::as_str).collect();
-        let mut state = self.write_state();
-        let mut files = Vec::with_capacity(state.files.len() + commit.add.len());
-        for file in state.files.iter() {
-            if removed.contains(file.entry.path.as_str()) {
-                file.doom();
-            } else {
-                files.push(Arc::clone(file));
-            }
-        }
-        files.extend(
-            commit
-                .add
-                .iter()
-                .map(|e| LiveFile::new(&self.layout.root, e.clone())),
-        );
-        state.files = Arc::new(files);
-        if let Some(watermark) = commit.watermark {
-            self.watermark.store(watermark, Ordering::Release);
-        }
-        match leaving {
-            Leaving::Cleared => {
-                state.leaving = Taken::default();
-                self.note_hot_bytes(&state);
-            }
-            Leaving::Kept => {}
-        }
-        Ok(())
     }
 
     /// Starts the write-ahead log again after a failed sync; see [`Wal::reopen`].
@@ -434,23 +406,16 @@ impl Lake {
         (hot.collect(), Arc::clone(&state.files))
     }
 
-    fn note_hot_bytes(&self, state: &State) {
+    pub(crate) fn note_hot_bytes(&self, state: &State) {
         self.hot_bytes
             .store(state.hot.bytes() + state.leaving.bytes(), Ordering::Relaxed);
     }
 
-    fn read_state(&self) -> RwLockReadGuard<'_, State> {
+    pub(crate) fn read_state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_state(&self) -> RwLockWriteGuard<'_, State> {
+    pub(crate) fn write_state(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a commit holds what the current flush took.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leaving {
-    Cleared,
-    Kept,
 }

@@ -15,6 +15,7 @@
 mod attrs;
 mod batch;
 mod catalog;
+mod commit;
 #[cfg(feature = "delta")]
 mod delta;
 mod dir_catalog;

@@ -8,7 +8,7 @@ use arrow_select::concat::concat_batches;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Commit, Lake, LakeError, Raw, Table, file::LiveFile, lake::Leaving, partition, schema,
+    Commit, Lake, LakeError, Raw, Table, commit::Leaving, file::LiveFile, partition, schema,
     search::read_rows,
 };
 
@@ -49,6 +49,11 @@ impl Lake {
             .maintaining
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if self.is_unsure() {
+            // A flush must not run meanwhile: it owns what is leaving.
+            let _flush = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+            self.settle()?;
+        }
         let mut did = Maintained {
             expired: self.expire(now, retention)?,
             ..Maintained::default()

@@ -75,10 +75,22 @@ pub(crate) fn write_files(
     let keys = Keys::of(rows, table);
     let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
     order.sort_unstable_by(|a, b| keys.cmp(*a, *b));
-    order
-        .chunk_by(|a, b| keys.day(*a) == keys.day(*b) && keys.tenant(*a) == keys.tenant(*b))
-        .map(|part| write_part(layout, table, rows, &keys, part, raw, salt))
-        .collect()
+    let mut written = Vec::new();
+    for part in
+        order.chunk_by(|a, b| keys.day(*a) == keys.day(*b) && keys.tenant(*a) == keys.tenant(*b))
+    {
+        match write_part(layout, table, rows, &keys, part, raw, salt) {
+            Ok(entry) => written.push(entry),
+            Err(error) => {
+                // No commit will name them; do not fill a disk that may be full already.
+                for entry in written {
+                    file::remove(layout, &entry.path);
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(written)
 }
 
 fn write_part(

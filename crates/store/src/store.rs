@@ -71,7 +71,12 @@ impl Store {
             .filename(&path)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
-            .pragma("trusted_schema", "off");
+            .pragma("trusted_schema", "off")
+            .pragma("journal_size_limit", "67108864");
+        create_private(&path).map_err(|e| OpenError::Open {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
         let mut connection: SqliteConnection = options
             .clone()
             .create_if_missing(true)
@@ -257,4 +262,17 @@ pub(crate) async fn rows<'e, T>(
         found.push(read(&Row(&row)).map_err(|Bad(reason)| error(reason))?);
     }
     Ok(found)
+}
+
+/// Makes the file, readable for its owner only: it holds hashes of passwords and tokens. SQLite gives
+/// the files it puts beside it the same rights.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path).map(|_| ())
 }

@@ -18,7 +18,11 @@ pub(crate) struct Clock(Mutex<Inner>);
 #[derive(Debug)]
 enum Inner {
     Real,
-    Story { start: Timestamp, since: Instant, skipped: SignedDuration },
+    Story {
+        start: Timestamp,
+        since: Instant,
+        skipped: SignedDuration,
+    },
 }
 
 impl Clock {
@@ -29,17 +33,28 @@ impl Clock {
 
     /// A clock that shows `start` now.
     pub(crate) fn story(start: Timestamp) -> Self {
-        Self(Mutex::new(Inner::Story { start, since: Instant::now(), skipped: SignedDuration::ZERO }))
+        Self(Mutex::new(Inner::Story {
+            start,
+            since: Instant::now(),
+            skipped: SignedDuration::ZERO,
+        }))
     }
 
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         match &*self.lock() {
             Inner::Real => real_now(),
-            Inner::Story { start, since, skipped } => {
+            Inner::Story {
+                start,
+                since,
+                skipped,
+            } => {
                 let ran = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
                 // Journal and wire keep microseconds; a finer `now` would not survive the way there and back.
-                let at = start.saturating_add(ran).and_then(|t| t.saturating_add(*skipped)).unwrap_or(Timestamp::MAX);
+                let at = start
+                    .saturating_add(ran)
+                    .and_then(|t| t.saturating_add(*skipped))
+                    .unwrap_or(Timestamp::MAX);
                 Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
             }
         }
@@ -57,11 +72,16 @@ impl Clock {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
 fn real_now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)

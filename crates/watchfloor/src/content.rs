@@ -34,7 +34,9 @@ impl Files {
 
     /// The text behind a path as diagnostics name it.
     pub(crate) fn text(&self, path: &str) -> Option<String> {
-        self.0.get(path.strip_prefix("content/").unwrap_or(path)).cloned()
+        self.0
+            .get(path.strip_prefix("content/").unwrap_or(path))
+            .cloned()
     }
 }
 
@@ -50,13 +52,21 @@ fn built_in(dir: &Dir<'_>, files: &mut BTreeMap<String, String>) {
 }
 
 fn read_dir(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
-    let entries = std::fs::read_dir(dir).with_context(|| format!("cannot read content folder {}", dir.display()))?;
+    let entries = std::fs::read_dir(dir)
+        .with_context(|| format!("cannot read content folder {}", dir.display()))?;
     for entry in entries {
-        let path = entry.with_context(|| format!("cannot read content folder {}", dir.display()))?.path();
+        let path = entry
+            .with_context(|| format!("cannot read content folder {}", dir.display()))?
+            .path();
         if path.is_dir() {
             read_dir(root, &path, files)?;
-        } else if path.extension().is_some_and(|e| ["yml", "yaml", "json", "md", "toml"].iter().any(|x| e == *x)) {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read content file {}", path.display()))?;
+        } else if path.extension().is_some_and(|e| {
+            ["yml", "yaml", "json", "md", "toml"]
+                .iter()
+                .any(|x| e == *x)
+        }) {
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read content file {}", path.display()))?;
             if let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str) {
                 files.insert(name.replace('\\', "/"), text);
             }

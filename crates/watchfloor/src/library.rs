@@ -14,7 +14,9 @@ pub(crate) fn load(files: &Files) -> (Content, Vec<Diagnostic>) {
     let mut content = Content::default();
     let mut all = Vec::new();
     for (path, text) in yaml(files, "runbooks") {
-        let Some(id) = folder(&path).and_then(|f| f.parse::<RunbookId>().ok()) else { continue };
+        let Some(id) = folder(&path).and_then(|f| f.parse::<RunbookId>().ok()) else {
+            continue;
+        };
         let (found, wrong) = runbook::parse(&id, &path, &text);
         if let Some(runbook) = keep(found, wrong, &mut all) {
             content.runbooks.insert(id, Arc::new(runbook));
@@ -49,7 +51,11 @@ pub(crate) fn load(files: &Files) -> (Content, Vec<Diagnostic>) {
 }
 
 fn yaml(files: &Files, kind: &str) -> Vec<(String, String)> {
-    files.of(kind).into_iter().filter(|(p, _)| [".yml", ".yaml", ".json"].iter().any(|e| p.ends_with(e))).collect()
+    files
+        .of(kind)
+        .into_iter()
+        .filter(|(p, _)| [".yml", ".yaml", ".json"].iter().any(|e| p.ends_with(e)))
+        .collect()
 }
 
 /// The folder of `content/<kind>/<folder>/file.yml`.
@@ -66,10 +72,23 @@ fn keep<T>(found: Option<T>, wrong: Vec<Diagnostic>, all: &mut Vec<Diagnostic>) 
 /// What content says about other content: exercises that name rules, sources, runbooks and clocks.
 pub(crate) fn check(content: &Content, sources: &Sources, rulebook: &Rulebook) -> Vec<Diagnostic> {
     let known = exercise::Known {
-        rules: rulebook.engine.documents().iter().map(|d| d.meta().id().clone()).collect(),
+        rules: rulebook
+            .engine
+            .documents()
+            .iter()
+            .map(|d| d.meta().id().clone())
+            .collect(),
         sources: sources.iter().map(|s| s.id().clone()).collect(),
         runbooks: content.runbooks.keys().cloned().collect(),
-        clocks: content.regimes.values().flat_map(|r| r.stages.iter().map(|s| s.id.clone())).collect(),
+        clocks: content
+            .regimes
+            .values()
+            .flat_map(|r| r.stages.iter().map(|s| s.id.clone()))
+            .collect(),
     };
-    content.exercises.values().flat_map(|plan| exercise::lint(plan, &known)).collect()
+    content
+        .exercises
+        .values()
+        .flat_map(|plan| exercise::lint(plan, &known))
+        .collect()
 }

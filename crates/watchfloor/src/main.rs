@@ -22,7 +22,10 @@ mod web;
 
 fn main() {
     let filter = std::env::var("WATCHFLOOR_LOG").unwrap_or_else(|_| "warn".to_owned());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let exit = cmd::run();
     std::process::exit(exit as i32);
 }

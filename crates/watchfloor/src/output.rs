@@ -74,7 +74,10 @@ impl Output {
             for (cell, width) in cells.zip(&widths) {
                 let cell = visible(cell);
                 text.push_str(&cell);
-                text.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
+                text.extend(std::iter::repeat_n(
+                    ' ',
+                    width.saturating_sub(cell.chars().count()) + 2,
+                ));
             }
             text.trim_end().to_owned()
         };
@@ -118,10 +121,25 @@ fn render(d: &Diagnostic, source: &dyn Fn(&str) -> Option<String>) -> String {
     };
     let place = d.place.as_ref().and_then(|p| {
         let text = source(&p.file)?;
-        let start: usize = text.split_inclusive('\n').take(p.line.saturating_sub(1) as usize).map(str::len).sum();
-        let line = text.get(start..)?.split('\n').next().unwrap_or_default().to_owned();
-        let column = line.char_indices().nth(p.column.saturating_sub(1) as usize).map_or(line.len(), |(i, _)| i);
-        let end = line.char_indices().nth((p.column.saturating_sub(1) + p.length.max(1)) as usize).map_or(line.len(), |(i, _)| i);
+        let start: usize = text
+            .split_inclusive('\n')
+            .take(p.line.saturating_sub(1) as usize)
+            .map(str::len)
+            .sum();
+        let line = text
+            .get(start..)?
+            .split('\n')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let column = line
+            .char_indices()
+            .nth(p.column.saturating_sub(1) as usize)
+            .map_or(line.len(), |(i, _)| i);
+        let end = line
+            .char_indices()
+            .nth((p.column.saturating_sub(1) + p.length.max(1)) as usize)
+            .map_or(line.len(), |(i, _)| i);
         Some((line, p.line, column..end.max(column), p.file.clone()))
     });
     let Some((line, number, span, file)) = place else {
@@ -130,10 +148,12 @@ fn render(d: &Diagnostic, source: &dyn Fn(&str) -> Option<String>) -> String {
     let message = visible(&d.message);
     let line = visible(&line);
     let span = span.start.min(line.len())..span.end.min(line.len());
-    let mut group = level
-        .primary_title(&message)
-        .id(&d.code)
-        .element(Snippet::source(&line).line_start(number as usize).path(&file).annotation(AnnotationKind::Primary.span(span)));
+    let mut group = level.primary_title(&message).id(&d.code).element(
+        Snippet::source(&line)
+            .line_start(number as usize)
+            .path(&file)
+            .annotation(AnnotationKind::Primary.span(span)),
+    );
     let help = d.help.as_deref().map(visible);
     if let Some(help) = &help {
         group = group.element(L::HELP.message(help));
@@ -161,11 +181,24 @@ mod tests {
     #[test]
     fn a_diagnostic_shows_the_line_and_the_way_out() {
         let d = Diagnostic::error("R017", "unknown modifier `contain`")
-            .at(Place { file: "a.yml".into(), line: 2, column: 6, length: 7 })
+            .at(Place {
+                file: "a.yml".into(),
+                line: 2,
+                column: 6,
+                length: 7,
+            })
             .help("did you mean `contains`?");
         let text = render(&d, &|_| Some("detection:\n  a|contain: x\n".into()));
-        assert!(text.contains("error[R017]: unknown modifier `contain`"), "{text}");
-        assert!(text.contains("a.yml:2:6") && text.contains("a|contain: x") && text.contains("did you mean"), "{text}");
+        assert!(
+            text.contains("error[R017]: unknown modifier `contain`"),
+            "{text}"
+        );
+        assert!(
+            text.contains("a.yml:2:6")
+                && text.contains("a|contain: x")
+                && text.contains("did you mean"),
+            "{text}"
+        );
     }
 
     #[test]

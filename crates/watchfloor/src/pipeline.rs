@@ -27,7 +27,9 @@ use crate::floor::{Floor, SYSTEM, Seen};
 /// Steps 1 and 2, the durable half: returns once the frame is on disk, with its number.
 pub(crate) async fn accept(floor: &Floor, frame: Frame) -> Result<u64, WalError> {
     if floor.frames.is_full() {
-        return Err(WalError::Busy { waiting_bytes: floor.frames.waiting() });
+        return Err(WalError::Busy {
+            waiting_bytes: floor.frames.waiting(),
+        });
     }
     let (done, synced) = oneshot::channel();
     let queue = floor.frames.clone();
@@ -69,16 +71,26 @@ impl Worker {
 
 /// Steps 3 to 6 for frames in the order of the log.
 pub(crate) fn process(floor: &Floor, worker: &mut Worker, frames: Vec<Frame>) {
-    let mapped: Vec<(u64, Mapped)> = frames.iter().map(|frame| (frame.seq, map(floor, worker, frame))).collect();
+    let mapped: Vec<(u64, Mapped)> = frames
+        .iter()
+        .map(|frame| (frame.seq, map(floor, worker, frame)))
+        .collect();
     let findings = detect(floor, worker, &mapped);
-    if !findings.is_empty() && floor.ask_blocking(SYSTEM, Input::Findings(findings)).is_err() {
+    if !findings.is_empty()
+        && floor
+            .ask_blocking(SYSTEM, Input::Findings(findings))
+            .is_err()
+    {
         // Not inserted, so the watermark stays and the next start detects again.
         tracing::warn!("the floor is going down; frames are processed again at the next start");
         return;
     }
     for (frame, (seq, mapped)) in frames.iter().zip(mapped) {
         note(floor, frame, &mapped);
-        let seen = frame.mark.is_some().then(|| Seen { events: mapped.events.iter().map(|e| e.id).collect(), dead: mapped.dead.len() as u32 });
+        let seen = frame.mark.is_some().then(|| Seen {
+            events: mapped.events.iter().map(|e| e.id).collect(),
+            dead: mapped.dead.len() as u32,
+        });
         if let Err(error) = floor.lake.insert(seq, &mapped.events, mapped.dead) {
             tracing::error!(%error, seq, "cannot insert events; they stay in the write-ahead log");
         }
@@ -125,7 +137,13 @@ fn detect(floor: &Floor, worker: &mut Worker, mapped: &[(u64, Mapped)]) -> Vec<F
     findings
 }
 
-fn indicators(floor: &Floor, matcher: &watchfloor_intel::Matcher, event: &Event, matches: &mut Vec<IndicatorMatch>, findings: &mut Vec<Finding>) {
+fn indicators(
+    floor: &Floor,
+    matcher: &watchfloor_intel::Matcher,
+    event: &Event,
+    matches: &mut Vec<IndicatorMatch>,
+    findings: &mut Vec<Finding>,
+) {
     matches.clear();
     matcher.match_event(event, matches);
     let now = floor.clock.now();
@@ -144,7 +162,12 @@ fn note(floor: &Floor, frame: &Frame, mapped: &Mapped) {
     figures.unknown += mapped.unknown_leaves;
     figures.last = Some(frame.received);
     if let Some(newest) = mapped.events.iter().map(|e| e.time).max() {
-        figures.lag_ms = frame.received.duration_since(newest).as_millis().try_into().unwrap_or(i64::MAX);
+        figures.lag_ms = frame
+            .received
+            .duration_since(newest)
+            .as_millis()
+            .try_into()
+            .unwrap_or(i64::MAX);
     }
 }
 

@@ -30,13 +30,21 @@ impl Rulebook {
         let options = Options::default();
         let mut documents = Vec::new();
         let mut diagnostics = Vec::new();
-        for (path, text) in files.iter().filter(|(p, _)| p.ends_with(".yml") || p.ends_with(".yaml")) {
+        for (path, text) in files.iter().filter(|(p, _)| {
+            std::path::Path::new(p)
+                .extension()
+                .is_some_and(|e| e.eq_ignore_ascii_case("yml") || e.eq_ignore_ascii_case("yaml"))
+        }) {
             let (found, wrong) = parse_rules(path, text, &options);
             documents.extend(found);
             diagnostics.extend(wrong);
         }
         let (engine, wrong) = Engine::new(documents);
         diagnostics.extend(wrong);
-        Self { engine, diagnostics, version: VERSION.fetch_add(1, Ordering::Relaxed) }
+        Self {
+            engine,
+            diagnostics,
+            version: VERSION.fetch_add(1, Ordering::Relaxed),
+        }
     }
 }

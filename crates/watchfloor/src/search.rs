@@ -45,15 +45,38 @@ impl Ask {
     /// The query, or where it is wrong.
     pub(crate) fn query(&self, now: Timestamp) -> Result<Query, Problem> {
         let filter: Filter = self.q.parse().map_err(|e: watchfloor_lake::FilterError| {
-            let help = e.help.as_deref().map(|h| format!("; {h}")).unwrap_or_default();
+            let help = e
+                .help
+                .as_deref()
+                .map(|h| format!("; {h}"))
+                .unwrap_or_default();
             Problem::bad(format!("{e}{help}")).at(u32::try_from(e.column).unwrap_or(1))
         })?;
-        let until = if self.until.is_empty() { now.saturating_add(SignedDuration::from_mins(1)).unwrap_or(now) } else { moment(&self.until, now)? };
-        let from = moment(if self.from.is_empty() { "24h" } else { &self.from }, now)?;
+        let until = if self.until.is_empty() {
+            now.saturating_add(SignedDuration::from_mins(1))
+                .unwrap_or(now)
+        } else {
+            moment(&self.until, now)?
+        };
+        let from = moment(
+            if self.from.is_empty() {
+                "24h"
+            } else {
+                &self.from
+            },
+            now,
+        )?;
         if from >= until {
-            return Err(Problem::bad(format!("from ({from}) is not before until ({until})")));
+            return Err(Problem::bad(format!(
+                "from ({from}) is not before until ({until})"
+            )));
         }
-        Ok(Query { filter, from, until, tenants: Tenants::All })
+        Ok(Query {
+            filter,
+            from,
+            until,
+            tenants: Tenants::All,
+        })
     }
 }
 
@@ -62,30 +85,51 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    let wrong = || Problem::bad(format!("`{text}` is not a time; write 2026-11-24T12:00:00Z or a span before now such as 15m, 1h, 7d"));
+    let wrong = || {
+        Problem::bad(format!(
+            "`{text}` is not a time; write 2026-11-24T12:00:00Z or a span before now such as 15m, 1h, 7d"
+        ))
+    };
     let split = text.len().saturating_sub(1);
     let (number, unit) = text.split_at_checked(split).ok_or_else(wrong)?;
     let number: i64 = number.parse().map_err(|_| wrong())?;
     let span = match unit {
         "m" => SignedDuration::try_from_mins(number),
         "h" => SignedDuration::try_from_hours(number),
-        "d" => number.checked_mul(24).and_then(SignedDuration::try_from_hours),
+        "d" => number
+            .checked_mul(24)
+            .and_then(SignedDuration::try_from_hours),
         _ => None,
     };
-    now.checked_sub(span.ok_or_else(wrong)?).map_err(|_| wrong())
+    now.checked_sub(span.ok_or_else(wrong)?)
+        .map_err(|_| wrong())
 }
 
 /// Widths that people can read, seconds.
-const WIDTHS: &[i64] = &[1, 5, 15, 60, 300, 900, 3_600, 10_800, 21_600, 86_400, 604_800, 2_592_000, 31_536_000];
+const WIDTHS: &[i64] = &[
+    1, 5, 15, 60, 300, 900, 3_600, 10_800, 21_600, 86_400, 604_800, 2_592_000, 31_536_000,
+];
 
 /// Runs the query on threads of its own.
 pub(crate) async fn run(floor: &Arc<Floor>, ask: &Ask) -> Result<Found, Problem> {
     let now = floor.clock.now();
     let query = ask.query(now)?;
     let limit = ask.limit.unwrap_or(50).clamp(1, 1_000);
-    let after: Option<Cursor> = if ask.after.is_empty() { None } else { Some(ask.after.parse().map_err(|_| Problem::bad("`after` is not a place where a page ended"))?) };
+    let after: Option<Cursor> = if ask.after.is_empty() {
+        None
+    } else {
+        Some(
+            ask.after
+                .parse()
+                .map_err(|_| Problem::bad("`after` is not a place where a page ended"))?,
+        )
+    };
     let seconds = query.until.duration_since(query.from).as_secs().max(1);
-    let width = WIDTHS.iter().copied().find(|w| seconds / w <= 120).unwrap_or(31_536_000);
+    let width = WIDTHS
+        .iter()
+        .copied()
+        .find(|w| seconds / w <= 120)
+        .unwrap_or(31_536_000);
     let width = SignedDuration::from_secs(width);
     let top = Some(ask.top.clone()).filter(|t| !t.is_empty());
     let floor = Arc::clone(floor);
@@ -93,8 +137,16 @@ pub(crate) async fn run(floor: &Arc<Floor>, ask: &Ask) -> Result<Found, Problem>
         let watch = Watch::new();
         let page = floor.lake.search(&query, after, limit, &watch)?;
         let histogram = floor.lake.histogram(&query, width, &watch)?;
-        let top = top.map(|field| floor.lake.top(&query, &field, 10, &watch)).transpose()?;
-        Ok(Found { page, histogram, width, top, range: (query.from, query.until) })
+        let top = top
+            .map(|field| floor.lake.top(&query, &field, 10, &watch))
+            .transpose()?;
+        Ok(Found {
+            page,
+            histogram,
+            width,
+            top,
+            range: (query.from, query.until),
+        })
     })
     .await
     .map_err(|e| Problem::internal(&e))?
@@ -103,7 +155,9 @@ pub(crate) async fn run(floor: &Arc<Floor>, ask: &Ask) -> Result<Found, Problem>
 
 fn problem(error: SearchError) -> Problem {
     match error {
-        SearchError::Cancelled | SearchError::TooManyGroups { .. } | SearchError::Invalid(_) => Problem::bad(error.to_string()),
+        SearchError::Cancelled | SearchError::TooManyGroups { .. } | SearchError::Invalid(_) => {
+            Problem::bad(error.to_string())
+        }
         SearchError::Lake(error) => Problem::internal(&error),
     }
 }
@@ -137,7 +191,11 @@ mod tests {
     #[test]
     fn times_are_moments_or_spans_before_now() {
         let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        for (text, at) in [("15m", "2026-11-24T11:45:00Z"), ("7d", "2026-11-17T12:00:00Z"), ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z")] {
+        for (text, at) in [
+            ("15m", "2026-11-24T11:45:00Z"),
+            ("7d", "2026-11-17T12:00:00Z"),
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ] {
             assert_eq!(moment(text, now).unwrap(), at.parse::<Timestamp>().unwrap());
         }
         for bad in ["", "h", "1y", "yesterday", "9999999999999999h", "ä"] {
@@ -148,7 +206,12 @@ mod tests {
     #[test]
     fn a_wrong_filter_names_its_place() {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100);
-        let problem = Ask { q: "source.ip: (a or".into(), ..Ask::default() }.query(now).unwrap_err();
+        let problem = Ask {
+            q: "source.ip: (a or".into(),
+            ..Ask::default()
+        }
+        .query(now)
+        .unwrap_err();
         assert_eq!(problem.status, 400);
         assert!(problem.position.is_some_and(|p| p >= 16), "{problem:?}");
     }

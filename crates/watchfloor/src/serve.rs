@@ -32,18 +32,27 @@ pub(crate) enum Taken {
 impl Sockets {
     /// Opens both.
     pub(crate) async fn open(settings: &Settings, taken: Taken) -> anyhow::Result<Self> {
-        let tls = settings.tls.as_ref().map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() });
+        let tls = settings.tls.as_ref().map(|(certificate, key)| TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        });
         let clear = match settings.insecure_listen {
             Insecure::Refuse => ClearText::Refuse,
             Insecure::Allow => ClearText::Allow,
         };
         let one = async |address: SocketAddr| match bind(address, tls.as_ref(), clear).await {
-            Err(watchfloor_edge::BindError::Bind { .. }) if taken == Taken::AnyPort => bind(SocketAddr::new(address.ip(), 0), tls.as_ref(), clear).await,
+            Err(watchfloor_edge::BindError::Bind { .. }) if taken == Taken::AnyPort => {
+                bind(SocketAddr::new(address.ip(), 0), tls.as_ref(), clear).await
+            }
             other => other,
         };
         Ok(Self {
-            console: one(settings.listen).await.context("the console cannot be served")?,
-            ingest: one(settings.ingest_listen).await.context("ingest cannot be served")?,
+            console: one(settings.listen)
+                .await
+                .context("the console cannot be served")?,
+            ingest: one(settings.ingest_listen)
+                .await
+                .context("ingest cannot be served")?,
         })
     }
 
@@ -58,10 +67,16 @@ impl Sockets {
     }
 
     /// Serves both until `stop` is ready.
-    pub(crate) async fn serve(self, floor: Arc<Floor>, stop: impl Future<Output = ()> + Clone + Send + 'static) {
+    pub(crate) async fn serve(
+        self,
+        floor: Arc<Floor>,
+        stop: impl Future<Output = ()> + Clone + Send + 'static,
+    ) {
         let console: Router = web::router(Arc::clone(&floor));
         let ingest = router(Arc::new(FloorIntake(floor)), HttpLimits::default());
-        let a = self.console.serve(console, ConnectionLimits::default(), stop.clone());
+        let a = self
+            .console
+            .serve(console, ConnectionLimits::default(), stop.clone());
         let b = self.ingest.serve(ingest, ConnectionLimits::default(), stop);
         futures_util::future::join(a, b).await;
     }
@@ -73,7 +88,9 @@ pub(crate) async fn first_link(floor: &Floor) -> anyhow::Result<Option<String>> 
         return Ok(None);
     }
     let admin: UserId = "admin".parse()?;
-    Ok(Some(invite(floor, &admin, "Administrator", Role::ALL).await?))
+    Ok(Some(
+        invite(floor, &admin, "Administrator", Role::ALL).await?,
+    ))
 }
 
 /// Ready on Ctrl-C or a termination signal.
@@ -93,12 +110,16 @@ pub(crate) async fn interrupted() {
 }
 
 /// A signal that several can wait for.
-pub(crate) fn shared(signal: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Clone + Send + 'static {
+pub(crate) fn shared(
+    signal: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Clone + Send + 'static {
     use futures_util::FutureExt;
     signal.boxed().shared()
 }
 
 /// Ready when the sender says so or is gone.
-pub(crate) fn until(mut stopped: tokio::sync::watch::Receiver<bool>) -> impl Future<Output = ()> + Clone + Send + 'static {
+pub(crate) fn until(
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Clone + Send + 'static {
     shared(async move { drop(stopped.wait_for(|stop| *stop).await) })
 }

@@ -131,13 +131,18 @@ impl Settings {
             None => {}
         }
         // Nested keys are written in the file; the environment sets the flat ones.
-        figment = figment.merge(Env::prefixed("WATCHFLOOR_").ignore(&["corpus", "token", "server", "log"]));
+        figment = figment
+            .merge(Env::prefixed("WATCHFLOOR_").ignore(&["corpus", "token", "server", "log"]));
         let raw: Raw = match figment.extract() {
             Ok(raw) => raw,
             Err(errors) => {
                 return Ok(Err(errors
                     .into_iter()
-                    .map(|e| Diagnostic::error("C001", e.to_string()).help("`watchfloor config show` prints every key with its present value"))
+                    .map(|e| {
+                        Diagnostic::error("C001", e.to_string()).help(
+                            "`watchfloor config show` prints every key with its present value",
+                        )
+                    })
                     .collect()));
             }
         };
@@ -150,8 +155,11 @@ impl Settings {
             Ok(address) => address,
             Err(_) => {
                 errors.push(
-                    Diagnostic::error("C002", format!("{key} is `{text}`, which is not an address and port"))
-                        .help("write it as 127.0.0.1:8480 or [::1]:8480"),
+                    Diagnostic::error(
+                        "C002",
+                        format!("{key} is `{text}`, which is not an address and port"),
+                    )
+                    .help("write it as 127.0.0.1:8480 or [::1]:8480"),
                 );
                 SocketAddr::from(([127, 0, 0, 1], 0))
             }
@@ -163,22 +171,36 @@ impl Settings {
             (None, None) => None,
             _ => {
                 errors.push(
-                    Diagnostic::error("C003", "tls_certificate and tls_key belong together; one is missing")
-                        .help("name both PEM files or neither"),
+                    Diagnostic::error(
+                        "C003",
+                        "tls_certificate and tls_key belong together; one is missing",
+                    )
+                    .help("name both PEM files or neither"),
                 );
                 None
             }
         };
         let tenant = raw.tenant.parse().unwrap_or_else(|error| {
-            errors.push(Diagnostic::error("C004", format!("tenant: {error}")).help("use letters, digits, - _ . : / @"));
+            errors.push(
+                Diagnostic::error("C004", format!("tenant: {error}"))
+                    .help("use letters, digits, - _ . : / @"),
+            );
             main_tenant()
         });
-        for (key, days) in [("retention_days", raw.retention_days), ("native_retention_days", raw.native_retention_days)] {
+        for (key, days) in [
+            ("retention_days", raw.retention_days),
+            ("native_retention_days", raw.native_retention_days),
+        ] {
             if !(1..=36_500).contains(&days) {
-                errors.push(Diagnostic::error("C005", format!("{key} is {days}")).help("a number of days from 1 to 36500"));
+                errors.push(
+                    Diagnostic::error("C005", format!("{key} is {days}"))
+                        .help("a number of days from 1 to 36500"),
+                );
             }
         }
-        let mut endpoints = |kind: &str, raw: BTreeMap<String, RawEndpoint>| -> BTreeMap<String, Endpoint> {
+        let mut endpoints = |kind: &str,
+                             raw: BTreeMap<String, RawEndpoint>|
+         -> BTreeMap<String, Endpoint> {
             raw.into_iter()
                 .map(|(name, e)| {
                     if !e.url.starts_with("https://") && !e.url.starts_with("http://") {
@@ -211,7 +233,11 @@ impl Settings {
             listen,
             ingest_listen,
             tls,
-            insecure_listen: if raw.insecure_listen { Insecure::Allow } else { Insecure::Refuse },
+            insecure_listen: if raw.insecure_listen {
+                Insecure::Allow
+            } else {
+                Insecure::Refuse
+            },
             content_dir: raw.content_dir,
             tenant,
             retention: SignedDuration::from_hours(24 * raw.retention_days),
@@ -223,14 +249,23 @@ impl Settings {
 
     /// How long the lake keeps what.
     pub(crate) fn kept(&self) -> watchfloor_lake::Retention {
-        watchfloor_lake::Retention { events: Some(self.retention), raw: Some(self.native_retention), dead_letters: Some(self.retention) }
+        watchfloor_lake::Retention {
+            events: Some(self.retention),
+            raw: Some(self.native_retention),
+            dead_letters: Some(self.retention),
+        }
     }
 
     /// The settings as TOML-like lines for `config show`; secrets are not in it.
     pub(crate) fn shown(&self) -> serde_json::Value {
         let endpoints = |all: &BTreeMap<String, Endpoint>| {
             all.iter()
-                .map(|(name, e)| (name.clone(), serde_json::json!({ "url": e.url, "secret": e.secret.is_some() })))
+                .map(|(name, e)| {
+                    (
+                        name.clone(),
+                        serde_json::json!({ "url": e.url, "secret": e.secret.is_some() }),
+                    )
+                })
                 .collect::<serde_json::Map<_, _>>()
         };
         serde_json::json!({
@@ -245,7 +280,10 @@ impl Settings {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a constant that the id grammar accepts; a test reads it")]
+#[expect(
+    clippy::expect_used,
+    reason = "a constant that the id grammar accepts; a test reads it"
+)]
 fn main_tenant() -> TenantId {
     "main".parse().expect("`main` is a valid tenant id")
 }
@@ -258,7 +296,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("w.toml");
         std::fs::write(&path, toml).unwrap();
-        Settings::load(&Overrides { config: Some(path), data_dir: None }).unwrap()
+        Settings::load(&Overrides {
+            config: Some(path),
+            data_dir: None,
+        })
+        .unwrap()
     }
 
     #[test]
@@ -266,7 +308,11 @@ mod tests {
         let errors = load("listen = 'here'\ntls_key = 'k.pem'\ntenant = 'a b'\nretention_days = 0\n[channel.x]\nurl = 'ftp://x'\nsecret_env = 'NOT_SET_ANYWHERE'")
             .unwrap_err();
         let codes: Vec<_> = errors.iter().map(|d| d.code.as_str()).collect();
-        assert_eq!(codes, ["C002", "C003", "C004", "C005", "C006", "C007"], "{errors:#?}");
+        assert_eq!(
+            codes,
+            ["C002", "C003", "C004", "C005", "C006", "C007"],
+            "{errors:#?}"
+        );
         assert!(errors.iter().all(|d| d.help.is_some()));
     }
 

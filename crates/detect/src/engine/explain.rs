@@ -59,8 +59,8 @@ impl Engine {
         let class = Arc::new(Class::new([(position, &rule.program)], &self.asks));
         let mut scratch = Scratch::new();
         self.attach(&mut scratch);
-        scratch.read(event, &class);
         let native = text_of(event);
+        scratch.read(event, &native, &class);
         let state = &mut scratch.state;
         let program = &class.shared.rules.first()?.program;
         let selections = rule

@@ -86,8 +86,8 @@ impl Scratch {
     pub fn new() -> Self {
         Self::default()
     }
-    fn read(&mut self, event: &Event, class: &Arc<Class>) {
-        self.state.read(class, &text_of(event), &event.norm);
+    fn read(&mut self, event: &Event, native: &str, class: &Arc<Class>) {
+        self.state.read(class, native, &event.norm);
         self.current = Some((event.id, event.native.as_ptr() as usize, class.clone()));
     }
 }
@@ -159,8 +159,8 @@ impl Engine {
     /// that only feed correlations are among them.
     pub fn match_event(&self, event: &Event, scratch: &mut Scratch, hits: &mut Vec<Hit>) {
         let class = self.class(&event.logsource, scratch);
-        scratch.read(event, &class);
         let native = text_of(event);
+        scratch.read(event, &native, &class);
         let from = hits.len();
         let candidates = std::mem::take(&mut scratch.state.candidates);
         for candidate in &candidates {
@@ -304,20 +304,20 @@ impl Engine {
     /// The predicates that held and what they held of.
     fn matched(&self, event: &Event, hit: Hit, scratch: &mut Scratch) -> Vec<MatchedField> {
         self.attach(scratch);
+        let native = text_of(event);
         let class = match &scratch.current {
             Some((id, at, class)) if *id == event.id && *at == event.native.as_ptr() as usize => {
                 class.clone()
             }
             _ => {
                 let class = self.class(&event.logsource, scratch);
-                scratch.read(event, &class);
+                scratch.read(event, &native, &class);
                 class
             }
         };
         let Some(rule) = class.shared.rules.iter().find(|r| r.rule == hit.0) else {
             return Vec::new();
         };
-        let native = text_of(event);
         let mut trace = Trace {
             engine: self,
             class: &class,

@@ -40,6 +40,9 @@ const KNOWN: &[&str] = &[
     "tests",
 ];
 
+/// Keys of the specification that nothing here reads; kept with the custom ones.
+const UNREAD: &[&str] = &["related", "taxonomy", "license", "scope"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Detection,
@@ -357,6 +360,9 @@ fn custom(root: &Node, report: &mut Report) -> BTreeMap<String, serde_json::Valu
     let mut out = BTreeMap::new();
     for (key, value) in root.map().unwrap_or_default() {
         let word = key.text().unwrap_or_default();
+        if UNREAD.contains(&word) {
+            out.insert(word.to_owned(), value.to_json());
+        }
         if KNOWN.contains(&word) {
             continue;
         }

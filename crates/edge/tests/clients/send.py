@@ -1,6 +1,6 @@
 """Sends a few records with one real client. Usage: send.py CLIENT HOST:PORT TOKEN
 
-Exits 1 when the client reports that something was not taken.
+Exits 1 when the client reports that something was not taken, 77 when the client is not installed.
 """
 import sys
 
@@ -86,4 +86,8 @@ def otlp_logs(address, token):
 
 if __name__ == "__main__":
     send = {"elasticsearch": elasticsearch, "splunk": splunk, "otlp_traces": otlp_traces, "otlp_logs": otlp_logs}
-    print(send[sys.argv[1]](sys.argv[2], sys.argv[3]))
+    try:
+        print(send[sys.argv[1]](sys.argv[2], sys.argv[3]))
+    except ModuleNotFoundError as error:
+        print(error, file=sys.stderr)
+        sys.exit(77)

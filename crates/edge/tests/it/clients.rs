@@ -20,6 +20,7 @@ async fn real_clients_deliver() {
     let address = listener.address();
     let router = router(Arc::clone(&memory), HttpLimits::default());
     tokio::spawn(listener.serve(router, ConnectionLimits::default(), std::future::pending()));
+    let mut ran = 0;
     for (client, records) in [
         ("elasticsearch", 500),
         ("splunk", 1),
@@ -38,6 +39,11 @@ async fn real_clients_deliver() {
             .await
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(77) {
+            println!("skipped: {client}: {}", said.trim());
+            continue;
+        }
+        ran += 1;
         assert!(output.status.success(), "{client}: {said}");
         assert_eq!(memory.count() - before, records, "{client}: {said}");
         println!(
@@ -45,4 +51,5 @@ async fn real_clients_deliver() {
             String::from_utf8_lossy(&output.stdout).trim()
         );
     }
+    assert!(ran > 0, "that Python has none of the clients");
 }

@@ -10,6 +10,7 @@ mod intake;
 mod listening;
 mod protocols;
 mod server;
+mod tls;
 
 use std::sync::Arc;
 

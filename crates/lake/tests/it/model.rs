@@ -25,6 +25,8 @@ enum Step {
     Maintain,
     /// A flush whose commit fails, or is done but not answered.
     FailedCommit(Answer),
+    /// The same for maintenance.
+    FailedMerge(Answer),
     Crash,
 }
 
@@ -32,6 +34,7 @@ enum Step {
 enum Answer {
     NotDone,
     DoneButCrashed,
+    DoneButSilent,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -42,6 +45,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Maintain),
         1 => Just(Step::FailedCommit(Answer::NotDone)),
         1 => Just(Step::FailedCommit(Answer::DoneButCrashed)),
+        1 => Just(Step::FailedCommit(Answer::DoneButSilent)),
+        1 => Just(Step::FailedMerge(Answer::NotDone)),
+        1 => Just(Step::FailedMerge(Answer::DoneButSilent)),
         2 => Just(Step::Crash),
     ];
     proptest::collection::vec(step, 1..24)
@@ -61,7 +67,7 @@ impl Catalog for Moody {
         match self.mood.lock().unwrap().take() {
             None => self.inner.commit(commit),
             Some(Answer::NotDone) => Err(refused),
-            Some(Answer::DoneButCrashed) => {
+            Some(Answer::DoneButCrashed | Answer::DoneButSilent) => {
                 self.inner.commit(commit)?;
                 Err(refused)
             }
@@ -173,11 +179,24 @@ impl World {
             Step::FailedCommit(answer) => {
                 *self.mood.lock().unwrap() = Some(*answer);
                 let outcome = self.lake().flush();
-                let committed = self.mood.lock().unwrap().take().is_some();
-                assert_eq!(outcome.is_ok(), committed);
-                if *answer == Answer::DoneButCrashed && outcome.is_err() {
-                    self.crash();
+                let untouched = self.mood.lock().unwrap().take().is_some();
+                match answer {
+                    Answer::NotDone => assert_eq!(outcome.is_ok(), untouched),
+                    Answer::DoneButSilent => drop(outcome),
+                    Answer::DoneButCrashed => {
+                        if !untouched {
+                            self.crash();
+                        }
+                    }
                 }
+            }
+            Step::FailedMerge(answer) => {
+                *self.mood.lock().unwrap() = Some(*answer);
+                drop(
+                    self.lake()
+                        .maintain(at(400 * 86_400), &Retention::default()),
+                );
+                self.mood.lock().unwrap().take();
             }
             Step::Crash => self.crash(),
         }

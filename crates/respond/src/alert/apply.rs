@@ -30,7 +30,7 @@ pub(crate) fn apply(state: &mut State, entry: &Entry, at: Timestamp) {
             }
         }),
         Entry::Assigned { alert, to, by: _ } => {
-            alerts.change(*alert, |a| a.assignee.clone_from(to))
+            alerts.change(*alert, |a| a.assignee.clone_from(to));
         }
         Entry::Closed {
             alert,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `{{time}}` | RFC 3339 in UTC, milliseconds |
 //! | `{{time_s}}`, `{{time_ms}}`, `{{time_ns}}` | time since 1970 in that unit |
+//! | `{{tenant}}` | the tenant of the play |
 //! | `{{uuid:NAME}}` | a UUID, the same for the same play and name |
 //! | `{{hex16:NAME}}`, `{{hex32:NAME}}` | that many hex digits, the same for the same play and name |
 //!
@@ -12,7 +13,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use watchfloor_types::ExerciseId;
+use watchfloor_types::{ExerciseId, TenantId};
 
 /// A placeholder that means nothing, or one that is not closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,14 +23,22 @@ pub struct FillError {
     pub placeholder: String,
 }
 
-/// `record` with its placeholders filled in for a play and a moment.
-pub fn fill(record: &str, exercise: ExerciseId, at: Timestamp) -> Result<String, FillError> {
+/// `record` with its placeholders filled in for a play, its tenant and a moment.
+pub fn fill(
+    record: &str,
+    exercise: ExerciseId,
+    tenant: &TenantId,
+    at: Timestamp,
+) -> Result<String, FillError> {
     let mut filled = String::with_capacity(record.len() + 32);
     let mut rest = record;
     while let Some((before, after)) = rest.split_once("{{") {
         filled.push_str(before);
         let (placeholder, after) = after.split_once("}}").ok_or_else(|| unknown(after))?;
-        filled.push_str(&value(placeholder.trim(), exercise, at)?);
+        match placeholder.trim() {
+            "tenant" => filled.push_str(tenant.as_str()),
+            other => filled.push_str(&value(other, exercise, at)?),
+        }
         rest = after;
     }
     filled.push_str(rest);
@@ -100,7 +109,7 @@ mod tests {
     fn check(record: &str, expected: Result<&str, &str>) {
         let exercise = ExerciseId::from_uuid(Uuid::nil());
         let at = "2027-03-02T08:02:00Z".parse().unwrap();
-        let got = fill(record, exercise, at);
+        let got = fill(record, exercise, &"acme".parse().unwrap(), at);
         assert_eq!(
             got.as_deref().map_err(|e| e.placeholder.as_str()),
             expected,
@@ -122,6 +131,7 @@ mod tests {
             "{{time_ms}} {{time_ns}}",
             Ok("1803974520000 1803974520000000000"),
         );
+        check("{{tenant}}", Ok("acme"));
         check("no placeholder }} {", Ok("no placeholder }} {"));
         check("{{now}}", Err("now"));
         check("{{time+5}}", Err("time+5"));
@@ -133,7 +143,8 @@ mod tests {
     fn a_name_is_the_same_within_a_play_and_another_in_the_next() {
         let at = Timestamp::UNIX_EPOCH;
         let of = |n: u128, text: &str| {
-            fill(text, ExerciseId::from_uuid(Uuid::from_u128(n)), at).unwrap()
+            let exercise = ExerciseId::from_uuid(Uuid::from_u128(n));
+            fill(text, exercise, &"acme".parse().unwrap(), at).unwrap()
         };
         assert_eq!(of(1, "{{hex32:trace}}"), of(1, "{{hex32:trace}}"));
         assert_ne!(of(1, "{{hex32:trace}}"), of(2, "{{hex32:trace}}"));

@@ -19,14 +19,13 @@ mod player;
 mod points;
 mod read;
 mod report;
+mod resolve;
 mod score;
 mod subject;
 mod tick;
 mod watch;
 
-pub use entry::{
-    Entry, Input, LessonKind, Pace, Players, Proof, Rating, Receipt, Shown, Verdict,
-};
+pub use entry::{Entry, Input, LessonKind, Pace, Players, Proof, Rating, Receipt, Shown, Verdict};
 pub use fill::{FillError, fill};
 pub use lint::{Known, lint};
 pub use plan::{
@@ -56,7 +55,7 @@ use crate::{Decision, Need, NeedKind, State, need::Needs};
 pub(crate) const MAX_SPEED: u32 = 3600;
 
 /// This module's part of the state.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Exercises {
     all: BTreeMap<ExerciseId, Play>,
 }
@@ -106,20 +105,27 @@ fn needs_of(play: &Play) -> impl Iterator<Item = Need> {
                 }
                 Expected::Finding { .. } | Expected::Quiet | Expected::Judgement => false,
             };
-            inject.expects.iter().filter(open).map(move |expected| Need {
-                kind: NeedKind::Inject,
-                title: format!("{}: {}", inject.title, expected.text),
-                roles: play
-                    .plan
-                    .role(&inject.to)
-                    .map_or_else(Vec::new, |role| role.roles.clone()),
-                due: play
-                    .clock
-                    .floor_time(inject.at.saturating_add(expected.within)),
-                link: format!("/exercises/{}#{}", play.id, inject.id),
-                incident: None,
-                exercise: true,
-            })
+            inject
+                .expects
+                .iter()
+                .filter(open)
+                .map(move |expected| Need {
+                    kind: NeedKind::Inject,
+                    title: format!("{}: {}", inject.title, expected.text),
+                    roles: play
+                        .plan
+                        .role(&inject.to)
+                        .map_or_else(Vec::new, |role| role.roles.clone()),
+                    due: play
+                        .clock
+                        .floor_time(inject.at.saturating_add(expected.within)),
+                    link: format!("/exercises/{}#{}", play.id, inject.id),
+                    incident: None,
+                    exercise: true,
+                })
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::{Points, player::Act};
 use crate::word::words;
 
 /// An exercise as written (HSEEP 2020: the master scenario events list and its evaluation guide).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Its id: the name of its folder.
     pub id: ExercisePlanId,
@@ -47,8 +47,6 @@ pub struct Plan {
     /// The text that it was read from. It goes into the journal, so that a score is a function of
     /// the journal alone.
     pub(crate) text: Arc<str>,
-    /// Path of the text, for diagnostics.
-    pub(crate) file: Arc<str>,
     /// Where references to other content stand, for [`super::lint`].
     pub(crate) places: Places,
 }
@@ -145,7 +143,7 @@ words! {
 }
 
 /// One thing given to the players at one time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Inject {
     /// Its id, such as `i02`.
     pub id: InjectId,
@@ -302,7 +300,7 @@ pub struct Scripted {
 }
 
 /// Where references to other content stand in the text.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Places {
     pub(crate) rules: BTreeMap<RuleId, Place>,
     pub(crate) runbooks: BTreeMap<RunbookId, Place>,

@@ -13,7 +13,7 @@ use watchfloor_types::{
 use super::{Inject, LessonKind, Pace, Plan, Players, Proof, Rating, Receipt, Shown, Verdict};
 
 /// A play.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Play {
     /// Its id, the one in the marks of its events.
     pub id: ExerciseId,

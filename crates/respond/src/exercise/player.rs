@@ -1,14 +1,15 @@
 //! What scripted players do: acts as data, resolved against the state when they are due.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use watchfloor_types::{Actor, ExerciseId, FactName, IncidentId, InjectId, UserId};
-
-use super::{Input, LessonKind, Play, Players, Rating, watch};
-use crate::{
-    State, alert,
-    incident::{self, FactValue, IncidentRole},
+use watchfloor_types::{
+    Actor, ExerciseId, FactName, InjectId, ObligationId, RunbookId, StepId, TemplateId, UserId,
 };
+
+use super::{Play, Players, Rating, resolve::resolve};
+use crate::{State, incident::IncidentRole, obligation};
 
 /// Something that a player does, with selectors where a person would point.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -41,6 +42,80 @@ pub enum Act {
         answer: String,
         /// Why.
         reason: String,
+    },
+    /// Does a manual step of the newest run of a runbook.
+    CompleteStep {
+        /// The runbook.
+        runbook: RunbookId,
+        /// The step.
+        step: StepId,
+        /// What was found or done.
+        note: String,
+        /// Values for the step's `out_args`.
+        #[serde(default)]
+        values: BTreeMap<String, String>,
+    },
+    /// Approves a step of the newest run of a runbook.
+    ApproveStep {
+        /// The runbook.
+        runbook: RunbookId,
+        /// The step.
+        step: StepId,
+        /// Why.
+        note: String,
+    },
+    /// Writes a draft from a template.
+    CreateDraft {
+        /// The template.
+        template: TemplateId,
+    },
+    /// Fills the newest draft of a template again from what is known now.
+    RefillDraft {
+        /// The template.
+        template: TemplateId,
+    },
+    /// Asks for approval of the newest draft of a template.
+    SubmitDraft {
+        /// The template.
+        template: TemplateId,
+    },
+    /// Approves the newest draft of a template as it stands, and accepts what it marks as unknown.
+    ApproveDraft {
+        /// The template.
+        template: TemplateId,
+    },
+    /// Records that the newest draft of a template went out.
+    MarkDraftSent {
+        /// The template.
+        template: TemplateId,
+        /// By which way.
+        how: String,
+    },
+    /// Answers a question of a regime.
+    Determine {
+        /// The question.
+        question: FactName,
+        /// The answer.
+        answer: obligation::Answer,
+        /// The fact whose moment it holds from, where that is not now.
+        since: Option<FactName>,
+        /// The facts it rests on.
+        #[serde(default)]
+        facts: Vec<FactName>,
+        /// Why.
+        rationale: String,
+    },
+    /// Records a filing.
+    File {
+        /// Which filing.
+        stage: ObligationId,
+        /// The number that the receiver gave.
+        reference: String,
+        /// The template of the approved draft that was filed, if one was.
+        template: Option<TemplateId>,
+        /// Reason in words.
+        #[serde(default)]
+        note: String,
     },
     /// Writes a remark into the incident.
     Note {
@@ -81,6 +156,7 @@ pub enum Act {
         text: String,
     },
     /// Creates an action item.
+    #[serde(rename_all = "kebab-case")]
     CreateItem {
         /// What.
         title: String,
@@ -102,6 +178,15 @@ impl Act {
             Self::TakeRole { .. }
             | Self::RecordFact { .. }
             | Self::Decide { .. }
+            | Self::CompleteStep { .. }
+            | Self::ApproveStep { .. }
+            | Self::CreateDraft { .. }
+            | Self::RefillDraft { .. }
+            | Self::SubmitDraft { .. }
+            | Self::ApproveDraft { .. }
+            | Self::MarkDraftSent { .. }
+            | Self::Determine { .. }
+            | Self::File { .. }
             | Self::Note { .. }
             | Self::Strength { .. }
             | Self::Gap { .. }
@@ -186,141 +271,5 @@ fn due(state: &State, play: &Play, now: Timestamp) -> Option<PlayerInput> {
             roles: role.roles.clone(),
         },
         input,
-    })
-}
-
-/// The input that an act is, with its selectors looked up.
-fn resolve(
-    state: &State,
-    play: &Play,
-    act: &Act,
-    user: &UserId,
-    now: Timestamp,
-) -> Result<crate::Input, String> {
-    let exercise = play.id;
-    let incident = || {
-        watch::incident_of(state, exercise).ok_or_else(|| "the exercise has no incident".to_owned())
-    };
-    let ours = |input: Input| Ok(crate::Input::Exercise(input));
-    match act {
-        Act::AcknowledgeAlert { inject } => {
-            let alert = alert_of(state, play, inject)?;
-            Ok(crate::Input::Alert(alert::Input::Acknowledge { alert }))
-        }
-        Act::TakeRole { role } => Ok(crate::Input::Incident(incident::Input::SetRole {
-            incident: incident()?,
-            role: *role,
-            user: Some(user.clone()),
-        })),
-        Act::RecordFact { name, value, note } => {
-            let incident = incident()?;
-            Ok(crate::Input::Incident(incident::Input::RecordFact {
-                incident,
-                name: name.clone(),
-                value: fact_value(state, incident, value)?,
-                known_at: None,
-                events: Vec::new(),
-                finding: None,
-                note: note.clone(),
-            }))
-        }
-        Act::Decide {
-            question,
-            answer,
-            reason,
-        } => Ok(crate::Input::Incident(incident::Input::Decide {
-            incident: incident()?,
-            question: question.clone(),
-            answer: answer.clone(),
-            reason: reason.clone(),
-        })),
-        Act::Note { text } => Ok(crate::Input::Incident(incident::Input::Note {
-            incident: incident()?,
-            text: text.clone(),
-        })),
-        Act::Read { inject } => ours(Input::Read {
-            exercise,
-            inject: inject.clone(),
-        }),
-        Act::Answer { inject, text } => ours(Input::Answer {
-            exercise,
-            inject: inject.clone(),
-            text: text.clone(),
-        }),
-        Act::Assess {
-            inject,
-            expectation,
-            rating,
-            note,
-        } => ours(Input::Assess {
-            exercise,
-            inject: inject.clone(),
-            expectation: expectation.clone(),
-            rating: *rating,
-            note: note.clone(),
-        }),
-        Act::Strength { text } => ours(Input::Lesson {
-            exercise,
-            kind: LessonKind::Strength,
-            text: text.clone(),
-        }),
-        Act::Gap { text } => ours(Input::Lesson {
-            exercise,
-            kind: LessonKind::Gap,
-            text: text.clone(),
-        }),
-        Act::CreateItem {
-            title,
-            owner,
-            due_days,
-        } => ours(Input::CreateItem {
-            exercise,
-            title: title.clone(),
-            owner: owner.clone(),
-            due: now
-                .saturating_add(SignedDuration::from_hours(i64::from(*due_days) * 24))
-                .unwrap_or(Timestamp::MAX),
-        }),
-    }
-}
-
-/// The oldest open alert that holds an event of the inject and that nobody has looked at, else the
-/// oldest that is open.
-fn alert_of(
-    state: &State,
-    play: &Play,
-    inject: &InjectId,
-) -> Result<watchfloor_types::AlertId, String> {
-    let planned = play
-        .plan
-        .inject(inject)
-        .ok_or_else(|| format!("no inject `{inject}`"))?;
-    let ours = || {
-        state.alerts.iter().filter(|alert| {
-            alert.exercise() == Some(play.id)
-                && alert.is_open()
-                && watch::holds(play, planned, alert)
-        })
-    };
-    ours()
-        .find(|alert| alert.status == alert::Status::New)
-        .or_else(|| ours().next())
-        .map(|alert| alert.id)
-        .ok_or_else(|| format!("no open alert holds an event of inject `{inject}`"))
-}
-
-fn fact_value(state: &State, incident: IncidentId, value: &ActValue) -> Result<FactValue, String> {
-    Ok(match value {
-        ActValue::Truth(truth) => FactValue::Bool(*truth),
-        ActValue::Count(count) => FactValue::Int(*count),
-        ActValue::Text(text) => FactValue::Text(text.clone()),
-        ActValue::List(items) => FactValue::List(items.clone()),
-        ActValue::Moment(at) => FactValue::Time(*at),
-        ActValue::SameAs(name) => state
-            .incidents
-            .get(incident)
-            .and_then(|incident| incident.facts.get(name.as_str()))
-            .map(|fact| fact.value.clone())
-            .ok_or_else(|| format!("fact `{name}` is not known"))?,
     })
 }

@@ -39,7 +39,7 @@ fn shape(file: &str, error: &serde_saphyr::Error) -> Diagnostic {
     }
 }
 
-pub(super) fn place(file: &str, location: Location) -> Place {
+pub(in crate::exercise) fn place(file: &str, location: Location) -> Place {
     Place {
         file: file.to_owned(),
         line: (location.line() as u32).max(1),
@@ -51,7 +51,7 @@ pub(super) fn place(file: &str, location: Location) -> Place {
 /// The file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Wire {
+pub(in crate::exercise) struct Wire {
     id: ExercisePlanId,
     version: String,
     title: String,
@@ -60,38 +60,38 @@ pub(super) struct Wire {
     #[serde(default)]
     references: Vec<String>,
     atlas: String,
-    pub(super) start: Timestamp,
+    pub(in crate::exercise) start: Timestamp,
     /// Minutes of play time.
-    pub(super) length: Spanned<u32>,
-    pub(super) objectives: Vec<WireObjective>,
-    pub(super) groups: Vec<WireGroup>,
-    pub(super) roles: Vec<WireRole>,
-    pub(super) injects: Vec<WireInject>,
+    pub(in crate::exercise) length: Spanned<u32>,
+    pub(in crate::exercise) objectives: Vec<WireObjective>,
+    pub(in crate::exercise) groups: Vec<WireGroup>,
+    pub(in crate::exercise) roles: Vec<WireRole>,
+    pub(in crate::exercise) injects: Vec<WireInject>,
     #[serde(default)]
-    pub(super) distractors: Vec<WireInject>,
+    pub(in crate::exercise) distractors: Vec<WireInject>,
     #[serde(default)]
-    pub(super) players: Vec<WireScripted>,
+    pub(in crate::exercise) players: Vec<WireScripted>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WireObjective {
-    pub(super) id: Spanned<String>,
+pub(in crate::exercise) struct WireObjective {
+    pub(in crate::exercise) id: Spanned<String>,
     title: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WireGroup {
-    pub(super) id: Spanned<String>,
+pub(in crate::exercise) struct WireGroup {
+    pub(in crate::exercise) id: Spanned<String>,
     title: String,
-    pub(super) points: Spanned<u32>,
+    pub(in crate::exercise) points: Spanned<u32>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WireRole {
-    pub(super) id: Spanned<String>,
+pub(in crate::exercise) struct WireRole {
+    pub(in crate::exercise) id: Spanned<String>,
     title: String,
     roles: Vec<Role>,
     user: UserId,
@@ -99,61 +99,61 @@ pub(super) struct WireRole {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct WireInject {
-    pub(super) id: Spanned<InjectId>,
+pub(in crate::exercise) struct WireInject {
+    pub(in crate::exercise) id: Spanned<InjectId>,
     #[serde(rename = "type")]
-    pub(super) kind: Spanned<InjectKind>,
+    pub(in crate::exercise) kind: Spanned<InjectKind>,
     /// Minutes of play time.
-    pub(super) minute: Spanned<u32>,
-    pub(super) scenario: Option<Spanned<Timestamp>>,
+    pub(in crate::exercise) minute: Spanned<u32>,
+    pub(in crate::exercise) scenario: Option<Spanned<Timestamp>>,
     title: String,
     from: String,
-    pub(super) to: Spanned<String>,
+    pub(in crate::exercise) to: Spanned<String>,
     #[serde(default)]
     delivery: String,
     #[serde(default)]
     text: String,
     #[serde(default)]
     techniques: Vec<String>,
-    pub(super) objective: Option<Spanned<String>>,
-    pub(super) group: Option<Spanned<String>>,
+    pub(in crate::exercise) objective: Option<Spanned<String>>,
+    pub(in crate::exercise) group: Option<Spanned<String>>,
     runbook: Option<Spanned<RunbookId>>,
     clock: Option<Spanned<ObligationId>>,
     hint: Option<String>,
     #[serde(default)]
-    pub(super) emit: Vec<WireEmission>,
+    pub(in crate::exercise) emit: Vec<WireEmission>,
     #[serde(default)]
-    pub(super) expect: Vec<WireExpectation>,
+    pub(in crate::exercise) expect: Vec<WireExpectation>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WireEmission {
+pub(in crate::exercise) struct WireEmission {
     source: Spanned<SourceId>,
     tenant: Option<TenantId>,
     /// JSON objects, or JSON texts where the bytes matter.
-    pub(super) records: Vec<Spanned<serde_json::Value>>,
+    pub(in crate::exercise) records: Vec<Spanned<serde_json::Value>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct WireExpectation {
-    pub(super) id: Spanned<String>,
+pub(in crate::exercise) struct WireExpectation {
+    pub(in crate::exercise) id: Spanned<String>,
     text: String,
-    pub(super) is: Spanned<Kind>,
+    pub(in crate::exercise) is: Spanned<Kind>,
     #[serde(default)]
-    pub(super) rules: Vec<Spanned<RuleId>>,
+    pub(in crate::exercise) rules: Vec<Spanned<RuleId>>,
     #[serde(default)]
-    pub(super) any_of: Vec<WirePattern>,
-    pub(super) within: Spanned<SignedDuration>,
+    pub(in crate::exercise) any_of: Vec<WirePattern>,
+    pub(in crate::exercise) within: Spanned<SignedDuration>,
     #[serde(default)]
-    pub(super) points: u32,
+    pub(in crate::exercise) points: u32,
 }
 
 /// What shows an expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
+pub(in crate::exercise) enum Kind {
     Finding,
     Quiet,
     Entry,
@@ -162,9 +162,9 @@ pub(super) enum Kind {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WirePattern {
+pub(in crate::exercise) struct WirePattern {
     /// `module/type`.
-    pub(super) entry: Spanned<String>,
+    pub(in crate::exercise) entry: Spanned<String>,
     about: Option<About>,
     #[serde(default, rename = "where")]
     fields: serde_json::Map<String, serde_json::Value>,
@@ -172,13 +172,13 @@ pub(super) struct WirePattern {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WireScripted {
+pub(in crate::exercise) struct WireScripted {
     /// Minutes of play time.
-    pub(super) minute: Spanned<u32>,
+    pub(in crate::exercise) minute: Spanned<u32>,
     #[serde(rename = "as")]
-    pub(super) role: Spanned<String>,
+    pub(in crate::exercise) role: Spanned<String>,
     #[serde(rename = "do")]
-    pub(super) act: Act,
+    pub(in crate::exercise) act: Act,
 }
 
 fn plan(file: &str, text: &str, wire: Wire) -> Plan {
@@ -248,7 +248,6 @@ fn plan(file: &str, text: &str, wire: Wire) -> Plan {
             })
             .collect(),
         text: Arc::from(text),
-        file: Arc::from(file),
         places,
     }
 }
@@ -314,7 +313,7 @@ fn inject(file: &str, wire: WireInject, number: Option<u32>, places: &mut Places
 }
 
 /// The text of a record: as written where it is text, else as JSON.
-pub(super) fn record_text(record: &serde_json::Value) -> String {
+pub(in crate::exercise) fn record_text(record: &serde_json::Value) -> String {
     match record {
         serde_json::Value::String(text) => text.trim_end().to_owned(),
         other => other.to_string(),
@@ -351,10 +350,10 @@ fn pattern(wire: WirePattern) -> EntryPattern {
     }
 }
 
-pub(super) fn split_entry(entry: &str) -> (&str, &str) {
+pub(in crate::exercise) fn split_entry(entry: &str) -> (&str, &str) {
     entry.split_once('/').unwrap_or((entry, ""))
 }
 
-pub(super) fn minutes(minutes: u32) -> SignedDuration {
+pub(in crate::exercise) fn minutes(minutes: u32) -> SignedDuration {
     SignedDuration::from_mins(i64::from(minutes))
 }

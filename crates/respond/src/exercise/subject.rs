@@ -1,7 +1,7 @@
 //! What an entry is about: its exercise, its alert, and what patterns may name besides its fields.
 
 use serde_json::{Value, json};
-use watchfloor_types::{AlertId, ExerciseId, IncidentId};
+use watchfloor_types::{AlertId, DraftId, ExerciseId, IncidentId, RunId};
 
 use crate::State;
 
@@ -27,6 +27,14 @@ pub(super) fn of(state: &State, fields: &Value) -> Subject {
     let incident = id::<IncidentId>(fields, "incident");
     if let Some(incident) = incident.and_then(|incident| state.incidents.get(incident)) {
         subject.exercise = subject.exercise.or(incident.exercise);
+    }
+    if let Some(run) = id::<RunId>(fields, "run").and_then(|run| state.runs.get(run)) {
+        subject.exercise = subject.exercise.or(run.exercise);
+        subject.about = json!({"run": {"runbook": run.runbook.id}});
+    }
+    if let Some(draft) = id::<DraftId>(fields, "draft").and_then(|draft| state.comms.get(draft)) {
+        subject.exercise = subject.exercise.or(draft.exercise);
+        subject.about = json!({"draft": {"template": draft.template, "audience": draft.audience}});
     }
     subject
 }

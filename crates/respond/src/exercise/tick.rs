@@ -59,7 +59,9 @@ fn emit(play: &Play, inject: &Inject, due: Timestamp, all: &mut Decision) {
             .records
             .iter()
             // The lint has refused what cannot be filled; a record is never dropped in silence.
-            .map(|record| fill(record, play.id, due).unwrap_or_else(|_| record.clone()))
+            .map(|record| {
+                fill(record, play.id, &play.tenant, due).unwrap_or_else(|_| record.clone())
+            })
             .collect();
         all.entries.push(crate::Entry::Exercise(Entry::Emit {
             exercise: play.id,

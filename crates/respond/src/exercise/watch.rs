@@ -52,13 +52,13 @@ impl Seen {
         }
     }
 
-    /// A field of the entry by dotted path, else of what the entry is about.
+    /// What stands at a dotted path in what the entry is about, else in the entry.
     fn get(&self, path: &str) -> Option<&Value> {
         let walk = |root| {
             path.split('.')
                 .try_fold(root, |value: &Value, key| value.get(key))
         };
-        walk(&self.fields).or_else(|| walk(&self.about))
+        walk(&self.about).or_else(|| walk(&self.fields))
     }
 }
 

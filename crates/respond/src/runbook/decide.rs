@@ -277,7 +277,10 @@ fn late(run: &Run, now: Timestamp) -> Option<Decision> {
             Phase::Waiting(
                 Wait::Person { due: Some(due), .. } | Wait::Approval { due: Some(due), .. },
             ) if *due <= now => Some(fail(at, "nobody answered in time")),
-            Phase::Waiting(Wait::Effect { effect, .. }) if effect.deadline + GRACE <= now => {
+            // Nothing leaves in a rehearsal, and its clock may run faster than the world.
+            Phase::Waiting(Wait::Effect { effect, .. })
+                if !effect.rehearsal && effect.deadline + GRACE <= now =>
+            {
                 Some(one(Entry::InDoubt {
                     at,
                     job: doing.jobs_done,

@@ -22,7 +22,7 @@ pub(super) fn check(runbook: &Runbook, root: &Node, out: &mut Out) {
         for (property, target) in step.references() {
             if runbook.step(target).is_none() {
                 whole = false;
-                out.push(dangling(target, source.property(&step.id, property)));
+                source.dangling(target, source.property(&step.id, property), out);
             }
         }
     }
@@ -48,6 +48,12 @@ impl Source<'_> {
     fn node(&self, id: &StepId) -> Option<&Node> {
         self.root.get("workflow")?.get(id.as_str())
     }
+    /// Says that `target` is missing, unless it is there and only could not be read.
+    fn dangling(&self, target: &StepId, place: Place, out: &mut Out) {
+        if self.node(target).is_none() {
+            out.push(Diagnostic::error("B004", format!("there is no step `{target}`")).at(place));
+        }
+    }
     fn property(&self, id: &StepId, property: &str) -> Place {
         let Some(node) = self.node(id) else {
             return self.root.place.clone();
@@ -64,13 +70,9 @@ impl Source<'_> {
     }
 }
 
-fn dangling(target: &StepId, place: Place) -> Diagnostic {
-    Diagnostic::error("B004", format!("there is no step `{target}`")).at(place)
-}
-
 fn starts(runbook: &Runbook, source: &Source<'_>, out: &mut Out) {
     match runbook.step(&runbook.start) {
-        None => out.push(dangling(&runbook.start, at(source.root, "workflow_start"))),
+        None => source.dangling(&runbook.start, at(source.root, "workflow_start"), out),
         Some(step) if step.kind != StepKind::Start => out.push(
             Diagnostic::error("B015", "`workflow_start` has to name a `start` step")
                 .at(at(source.root, "workflow_start")),
@@ -80,7 +82,7 @@ fn starts(runbook: &Runbook, source: &Source<'_>, out: &mut Out) {
     if let Some(exception) = &runbook.exception
         && runbook.step(exception).is_none()
     {
-        out.push(dangling(exception, at(source.root, "workflow_exception")));
+        source.dangling(exception, at(source.root, "workflow_exception"), out);
     }
     if !runbook
         .steps

@@ -669,9 +669,18 @@ fn codes(text: &str) -> Vec<String> {
 #[test]
 fn each_defect_is_found_where_it_stands() {
     assert_eq!(codes(PARALLEL), [""; 0]);
+    let base = "5e1c1d3a-2f3b-4a5b-8c6d-0123456789";
+    let end = |last: &str| format!("end--{base}{last}");
+    let action = |last: &str| format!("action--{base}{last}");
+    let right = format!("on_completion: {} # right", end("c2"));
     for (from, to, expected) in [
-        ("type: playbook\n", "type: [\n", vec!["3:13:B001"]),
         ("name: Side by side\n", "", vec!["2:1:B002"]),
+        (
+            "name: Side by side\n",
+            "name: a\nname: b\n",
+            vec!["6:1:B001"],
+        ),
+        ("name: Side by side\n", "name: &a b\n", vec!["5:7:B001"]),
         (
             "spec_version: cacao-2.0",
             "spec_version: '1.1'",
@@ -683,31 +692,26 @@ fn each_defect_is_found_where_it_stands() {
             vec!["4:5:B003"],
         ),
         (
-            "on_true: action--5e1c1d3a-2f3b-4a5b-8c6d-0123456789b4",
-            "on_true: action--5e1c1d3a-2f3b-4a5b-8c6d-0123456789ff",
+            &format!("on_true: {}", action("b4")),
+            &format!("on_true: {}", action("ff")),
             vec!["53:14:B004"],
         ),
         (
-            "on_completion: end--5e1c1d3a-2f3b-4a5b-8c6d-0123456789c2 # right",
-            "on_completion: action--5e1c1d3a-2f3b-4a5b-8c6d-0123456789b2",
+            &right,
+            &format!("on_completion: {}", action("b2")),
             vec!["74:20:B006", "79:3:B005"],
         ),
         (
-            "    on_completion: end--5e1c1d3a-2f3b-4a5b-8c6d-0123456789c2 # right\n",
+            &format!("    {right}\n"),
             "",
             vec!["69:3:B007", "78:3:B005"],
         ),
         (
-            "on_completion: end--5e1c1d3a-2f3b-4a5b-8c6d-0123456789c2 # right",
-            "{}on_failure: end--5e1c1d3a-2f3b-4a5b-8c6d-0123456789c2",
-            vec![],
+            &right,
+            &format!("{right}\n    on_failure: {}", end("c2")),
+            vec!["75:17:B008"],
         ),
-        (
-            "type: parallel",
-            "type: paralel",
-            vec!["32:11:B009", "29:20:B004"],
-        ),
-        ("type: if-condition", "type: while-condition", vec![]),
+        ("type: parallel", "type: paralel", vec!["32:11:B009"]),
         ("type: manual # right", "type: bash", vec!["77:15:B010"]),
         (
             "__worse__:value = true",
@@ -720,24 +724,63 @@ fn each_defect_is_found_where_it_stands() {
             vec!["52:32:B012"],
         ),
         (
-            "agent: group--5e1c1d3a-2f3b-4a5b-8c6d-0123456789e1 # right",
-            "agent: group--5e1c1d3a-2f3b-4a5b-8c6d-0123456789e2",
+            &format!("group--{base}e1 # right"),
+            &format!("group--{base}e2"),
             vec!["75:12:B013"],
         ),
         (
-            "workflow_start: start--5e1c1d3a-2f3b-4a5b-8c6d-0123456789a0",
-            "workflow_start: end--5e1c1d3a-2f3b-4a5b-8c6d-0123456789c4",
-            vec![],
+            &format!("workflow_start: start--{base}a0"),
+            &format!("workflow_start: {}", action("b1")),
+            vec![
+                "24:17:B015",
+                "27:3:B005",
+                "31:3:B005",
+                "69:3:B005",
+                "79:3:B005",
+                "82:3:B005",
+                "90:3:B005",
+            ],
         ),
     ] {
         assert!(PARALLEL.contains(from), "{from}");
-        if expected.is_empty() {
-            continue;
-        }
-        assert_eq!(
-            codes(&PARALLEL.replacen(from, to, 1)),
-            expected,
-            "{from} -> {to}"
+        let mut found = codes(&PARALLEL.replacen(from, to, 1));
+        let mut expected = expected;
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn requests_and_the_extension_are_checked() {
+    let text = include_str!("../../../../content/runbooks/agent-contain/runbook.yml");
+    for (from, to, code) in [
+        (
+            "POST /sessions/__session__:value/suspend HTTP/1.1",
+            "POST sessions",
+            "B014",
+        ),
+        ("approval: [commander]", "aproval: [commander]", "B016"),
+        ("approval: [commander]", "approval: [king]", "B016"),
+        ("approval: [commander]", "approval: []", "B016"),
+        ("retries: 2", "retries: 200", "B016"),
+        (
+            r#"{"agent": "__agent__:value", "reason""#,
+            r#"{"agent": __agent__:value, "reason""#,
+            "B017",
+        ),
+        (
+            "{content-type: [application/json]}",
+            "{authorization: [Bearer x]}",
+            "B018",
+        ),
+        ("known incident.aware_candidate_at", "whatever x", "B019"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let found = codes(&text.replacen(from, to, 1));
+        assert!(
+            found.len() == 1 && found[0].ends_with(code),
+            "{from} -> {to}: {found:?}"
         );
     }
 }

@@ -150,10 +150,12 @@ async fn the_key_is_made_once_kept_private_and_missed_when_gone() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        assert_eq!(
-            std::fs::metadata(&key).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        for name in ["journal.key", "state.db", "state.db-wal"] {
+            let rights = std::fs::metadata(fresh.dir.path().join(name))
+                .unwrap()
+                .permissions();
+            assert_eq!(rights.mode() & 0o777, 0o600, "{name}");
+        }
     }
     let public = fresh.store.public_key().to_owned();
     let fresh = fresh.restart().await;

@@ -26,7 +26,12 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem of a kind.
     pub(crate) fn new(status: StatusCode, title: &str, detail: impl Into<String>) -> Self {
-        Self { status: status.as_u16(), title: title.to_owned(), detail: detail.into(), position: None }
+        Self {
+            status: status.as_u16(),
+            title: title.to_owned(),
+            detail: detail.into(),
+            position: None,
+        }
     }
     /// The input is wrong.
     pub(crate) fn bad(detail: impl Into<String>) -> Self {
@@ -34,16 +39,28 @@ impl Problem {
     }
     /// There is no such thing.
     pub(crate) fn missing(kind: &str, id: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not found", format!("no {kind} `{id}`"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not found",
+            format!("no {kind} `{id}`"),
+        )
     }
     /// Nobody is signed in.
     pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "not signed in", "send a token of `watchfloor token create --api` as `Authorization: Bearer …`")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not signed in",
+            "send a token of `watchfloor token create --api` as `Authorization: Bearer …`",
+        )
     }
     /// Something of ours failed; the cause is in the log, not in the answer.
     pub(crate) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", "the cause is in the server's log")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal error",
+            "the cause is in the server's log",
+        )
     }
     /// The same with a place in the input.
     pub(crate) fn at(mut self, position: u32) -> Self {
@@ -56,7 +73,10 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let (status, title) = match &refusal {
             Refusal::NotFound { .. } => (StatusCode::NOT_FOUND, "not found"),
-            Refusal::NotAllowed { .. } | Refusal::SamePerson { .. } | Refusal::NeedsPerson { .. } | Refusal::PlayerOutside { .. } => (StatusCode::FORBIDDEN, "not allowed"),
+            Refusal::NotAllowed { .. }
+            | Refusal::SamePerson { .. }
+            | Refusal::NeedsPerson { .. }
+            | Refusal::PlayerOutside { .. } => (StatusCode::FORBIDDEN, "not allowed"),
             Refusal::Conflict(_) => (StatusCode::CONFLICT, "not possible now"),
             Refusal::Invalid(_) => (StatusCode::BAD_REQUEST, "bad input"),
             Refusal::Loop { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
@@ -68,6 +88,11 @@ impl From<Refusal> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response()
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            Json(self),
+        )
+            .into_response()
     }
 }

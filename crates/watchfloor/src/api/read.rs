@@ -57,13 +57,43 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         .route("/api/v1/journal/verify", get(verify))
 }
 
-/// The description of the API (OpenAPI 3.1).
+/// The description of the API (`OpenAPI` 3.1).
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Watchfloor", description = "Security operations and incident response for AI systems. Dates of clocks are decision support, not legal advice."),
+    info(
+        title = "Watchfloor",
+        description = "Security operations and incident response for AI systems. Dates of clocks are decision support, not legal advice."
+    ),
     paths(
-        health, now, alerts, alert, incidents, incident, timeline, all_clocks, runs, drafts, draft, exercises, exercise, events, event, sources, rules,
-        runbooks, indicators, sightings, tokens, users, journal, verify, crate::web::act::input, super::write::intel, super::write::token, super::write::revoke, super::write::user
+        health,
+        now,
+        alerts,
+        alert,
+        incidents,
+        incident,
+        timeline,
+        all_clocks,
+        runs,
+        drafts,
+        draft,
+        exercises,
+        exercise,
+        events,
+        event,
+        sources,
+        rules,
+        runbooks,
+        indicators,
+        sightings,
+        tokens,
+        users,
+        journal,
+        verify,
+        crate::web::act::input,
+        super::write::intel,
+        super::write::token,
+        super::write::revoke,
+        super::write::user
     ),
     components(schemas(Problem, AlertView, IncidentView, ClockJson, DraftView, DecidedView))
 )]
@@ -83,7 +113,9 @@ async fn openapi() -> Json<Value> {
 /// Whether the floor runs; needs no token.
 #[utoipa::path(get, path = "/api/v1/health", tag = "floor", responses((status = 200, body = Object)))]
 async fn health(State(floor): State<Arc<Floor>>) -> Json<Value> {
-    Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight()}))
+    Json(
+        json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight()}),
+    )
 }
 
 /// What needs a person now, the most urgent first.
@@ -97,38 +129,78 @@ async fn now(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", responses((status = 200, body = Vec<AlertView>), (status = 401, body = Problem)))]
 async fn alerts(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<AlertView>> {
     let state = floor.state();
-    Json(state.alerts.iter().rev().map(|a| view::alert(&state, a)).collect())
+    Json(
+        state
+            .alerts
+            .iter()
+            .rev()
+            .map(|a| view::alert(&state, a))
+            .collect(),
+    )
 }
 
 /// One alert with its findings.
 #[utoipa::path(get, path = "/api/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path)), responses((status = 200, body = AlertView), (status = 404, body = Problem)))]
-async fn alert(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<AlertView> {
+async fn alert(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Path(id): Path<String>,
+) -> Answer<AlertView> {
     let state = floor.state();
-    let found = id.parse::<AlertId>().ok().and_then(|i| state.alerts.get(i)).ok_or_else(|| Problem::missing("alert", &id))?;
+    let found = id
+        .parse::<AlertId>()
+        .ok()
+        .and_then(|i| state.alerts.get(i))
+        .ok_or_else(|| Problem::missing("alert", &id))?;
     Ok(Json(view::alert(&state, found)))
 }
 
 /// Incidents, newest first.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", responses((status = 200, body = Vec<IncidentView>), (status = 401, body = Problem)))]
-async fn incidents(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<IncidentView>> {
+async fn incidents(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+) -> Json<Vec<IncidentView>> {
     let state = floor.state();
-    Json(state.incidents.iter().rev().map(|i| view::incident(&state, i)).collect())
+    Json(
+        state
+            .incidents
+            .iter()
+            .rev()
+            .map(|i| view::incident(&state, i))
+            .collect(),
+    )
 }
 
-fn find<'s>(state: &'s watchfloor_respond::State, id: &str) -> Result<&'s watchfloor_respond::incident::Incident, Problem> {
-    id.parse::<IncidentId>().ok().and_then(|i| state.incidents.get(i)).or_else(|| state.incidents.named(id)).ok_or_else(|| Problem::missing("incident", id))
+fn find<'s>(
+    state: &'s watchfloor_respond::State,
+    id: &str,
+) -> Result<&'s watchfloor_respond::incident::Incident, Problem> {
+    id.parse::<IncidentId>()
+        .ok()
+        .and_then(|i| state.incidents.get(i))
+        .or_else(|| state.incidents.named(id))
+        .ok_or_else(|| Problem::missing("incident", id))
 }
 
 /// One incident, by id or short name.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)), responses((status = 200, body = IncidentView), (status = 404, body = Problem)))]
-async fn incident(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<IncidentView> {
+async fn incident(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Path(id): Path<String>,
+) -> Answer<IncidentView> {
     let state = floor.state();
     Ok(Json(view::incident(&state, find(&state, &id)?)))
 }
 
 /// What happened in an incident, in the order in which it was recorded.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/timeline", tag = "incidents", params(("id" = String, Path)), responses((status = 200, body = Vec<Object>), (status = 404, body = Problem)))]
-async fn timeline(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<Vec<Value>> {
+async fn timeline(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Path(id): Path<String>,
+) -> Answer<Vec<Value>> {
     let state = floor.state();
     Ok(Json(view::timeline(find(&state, &id)?)))
 }
@@ -139,7 +211,12 @@ async fn all_clocks(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Js
     let at = floor.clock.now();
     let state = floor.state();
     let open = state.incidents.open();
-    Json(open.iter().flat_map(|i| clocks(&state, i.id, at)).map(|c| view::clock(&c)).collect())
+    Json(
+        open.iter()
+            .flat_map(|i| clocks(&state, i.id, at))
+            .map(|c| view::clock(&c))
+            .collect(),
+    )
 }
 
 /// Runs of runbooks, newest first.
@@ -156,9 +233,17 @@ async fn drafts(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<V
 
 /// One draft.
 #[utoipa::path(get, path = "/api/v1/drafts/{id}", tag = "comms", params(("id" = String, Path)), responses((status = 200, body = DraftView), (status = 404, body = Problem)))]
-async fn draft(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<DraftView> {
+async fn draft(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Path(id): Path<String>,
+) -> Answer<DraftView> {
     let state = floor.state();
-    let found = id.parse::<DraftId>().ok().and_then(|i| state.comms.get(i)).ok_or_else(|| Problem::missing("draft", &id))?;
+    let found = id
+        .parse::<DraftId>()
+        .ok()
+        .and_then(|i| state.comms.get(i))
+        .ok_or_else(|| Problem::missing("draft", &id))?;
     Ok(Json(view::draft(found)))
 }
 
@@ -174,9 +259,17 @@ async fn exercises(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Jso
 
 /// One exercise: its score and after-action report.
 #[utoipa::path(get, path = "/api/v1/exercises/{id}", tag = "exercises", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 404, body = Problem)))]
-async fn exercise(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<Value> {
+async fn exercise(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Path(id): Path<String>,
+) -> Answer<Value> {
     let state = floor.state();
-    let report = id.parse::<ExerciseId>().ok().and_then(|e| watchfloor_respond::exercise::report(&state, e)).ok_or_else(|| Problem::missing("exercise", &id))?;
+    let report = id
+        .parse::<ExerciseId>()
+        .ok()
+        .and_then(|e| watchfloor_respond::exercise::report(&state, e))
+        .ok_or_else(|| Problem::missing("exercise", &id))?;
     Ok(Json(serde_json::to_value(report).unwrap_or_default()))
 }
 
@@ -184,16 +277,30 @@ async fn exercise(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     params(("q" = Option<String>, Query, description = "Filter"), ("from" = Option<String>, Query, description = "RFC 3339, or 15m, 1h, 7d before now; 24h where not given"), ("until" = Option<String>, Query), ("limit" = Option<usize>, Query, description = "1 to 1000"), ("after" = Option<String>, Query, description = "`after` of the last answer"), ("top" = Option<String>, Query, description = "Field whose most frequent values are wanted")),
     responses((status = 200, body = Object), (status = 400, body = Problem), (status = 401, body = Problem)))]
-async fn events(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Query(ask): Query<Ask>) -> Answer<Value> {
+async fn events(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Query(ask): Query<Ask>,
+) -> Answer<Value> {
     Ok(Json(search::found(&search::run(&floor, &ask).await?)))
 }
 
 /// One event with both of its views.
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 404, body = Problem)))]
-async fn event(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Path(id): Path<String>) -> Answer<Value> {
-    let wanted = id.parse::<EventId>().map_err(|_| Problem::missing("event", &id))?;
-    let row = tokio::task::spawn_blocking(move || floor.lake.get(wanted)).await.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::internal(&e))?;
-    row.map(|r| Json(search::event(&r))).ok_or_else(|| Problem::missing("event", &id))
+async fn event(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Path(id): Path<String>,
+) -> Answer<Value> {
+    let wanted = id
+        .parse::<EventId>()
+        .map_err(|_| Problem::missing("event", &id))?;
+    let row = tokio::task::spawn_blocking(move || floor.lake.get(wanted))
+        .await
+        .map_err(|e| Problem::internal(&e))?
+        .map_err(|e| Problem::internal(&e))?;
+    row.map(|r| Json(search::event(&r)))
+        .ok_or_else(|| Problem::missing("event", &id))
 }
 
 /// Sources with what came from them since the server started.
@@ -230,22 +337,42 @@ async fn runbooks(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json
 /// Indicators in force.
 #[utoipa::path(get, path = "/api/v1/indicators", tag = "intel", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
 async fn indicators(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Answer<Vec<Value>> {
-    let all = floor.store.indicators().await.map_err(|e| Problem::internal(&e))?;
-    Ok(Json(all.iter().map(|i| serde_json::to_value(i).unwrap_or_default()).collect()))
+    let all = floor
+        .store
+        .indicators()
+        .await
+        .map_err(|e| Problem::internal(&e))?;
+    Ok(Json(
+        all.iter()
+            .map(|i| serde_json::to_value(i).unwrap_or_default())
+            .collect(),
+    ))
 }
 
 /// Sightings of indicators, newest first, at most 1000.
 #[utoipa::path(get, path = "/api/v1/sightings", tag = "intel", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
 async fn sightings(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Answer<Vec<Value>> {
-    let all = floor.store.sightings(None, 1_000).await.map_err(|e| Problem::internal(&e))?;
-    Ok(Json(all.iter().map(|s| serde_json::to_value(s).unwrap_or_default()).collect()))
+    let all = floor
+        .store
+        .sightings(None, 1_000)
+        .await
+        .map_err(|e| Problem::internal(&e))?;
+    Ok(Json(
+        all.iter()
+            .map(|s| serde_json::to_value(s).unwrap_or_default())
+            .collect(),
+    ))
 }
 
 /// Tokens; the tokens themselves are stored nowhere. Needs the role admin.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "access", responses((status = 200, body = Vec<Object>), (status = 403, body = Problem)))]
 async fn tokens(State(floor): State<Arc<Floor>>, Caller(who): Caller) -> Answer<Vec<Value>> {
     super::write::needs(&who, Role::Admin)?;
-    let all = floor.store.tokens().await.map_err(|e| Problem::internal(&e))?;
+    let all = floor
+        .store
+        .tokens()
+        .await
+        .map_err(|e| Problem::internal(&e))?;
     Ok(Json(all.iter().map(|t| json!({"id": t.details.id, "prefix": t.details.prefix, "kind": t.details.kind.as_str(), "name": t.details.name, "sources": t.details.sources, "created": t.details.created, "expires": t.details.expires, "revoked": t.revoked, "used": t.used})).collect()))
 }
 
@@ -253,7 +380,11 @@ async fn tokens(State(floor): State<Arc<Floor>>, Caller(who): Caller) -> Answer<
 #[utoipa::path(get, path = "/api/v1/users", tag = "access", responses((status = 200, body = Vec<Object>), (status = 403, body = Problem)))]
 async fn users(State(floor): State<Arc<Floor>>, Caller(who): Caller) -> Answer<Vec<Value>> {
     super::write::needs(&who, Role::Admin)?;
-    let all = floor.store.accounts().await.map_err(|e| Problem::internal(&e))?;
+    let all = floor
+        .store
+        .accounts()
+        .await
+        .map_err(|e| Problem::internal(&e))?;
     Ok(Json(all.iter().map(|a| json!({"id": a.id, "name": a.name, "roles": a.roles, "created": a.created, "disabled": a.disabled})).collect()))
 }
 
@@ -265,16 +396,30 @@ struct From {
 
 /// Journal entries from a number on, at most 1000.
 #[utoipa::path(get, path = "/api/v1/journal", tag = "journal", params(("from" = Option<u64>, Query)), responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn journal(State(floor): State<Arc<Floor>>, Caller(_who): Caller, Query(from): Query<From>) -> Answer<Vec<Value>> {
-    let all = floor.store.entries(from.from.max(1), 1_000).await.map_err(|e| Problem::internal(&e))?;
+async fn journal(
+    State(floor): State<Arc<Floor>>,
+    Caller(_who): Caller,
+    Query(from): Query<From>,
+) -> Answer<Vec<Value>> {
+    let all = floor
+        .store
+        .entries(from.from.max(1), 1_000)
+        .await
+        .map_err(|e| Problem::internal(&e))?;
     Ok(Json(all.iter().map(|e| json!({"seq": e.seq, "at": e.at, "kind": e.kind, "hash": e.hash.to_string(), "body": serde_json::from_str::<Value>(&e.body).unwrap_or_default()})).collect()))
 }
 
 /// Walks the hash chain of the journal and says where it breaks, if it does.
 #[utoipa::path(get, path = "/api/v1/journal/verify", tag = "journal", responses((status = 200, body = Object), (status = 401, body = Problem)))]
 async fn verify(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Answer<Value> {
-    let found = floor.store.verify().await.map_err(|e| Problem::internal(&e))?;
+    let found = floor
+        .store
+        .verify()
+        .await
+        .map_err(|e| Problem::internal(&e))?;
     let head = floor.store.head();
     let intact = matches!(found, watchfloor_store::Verification::Intact { .. });
-    Ok(Json(json!({"intact": intact, "detail": format!("{found:?}"), "head": {"seq": head.seq, "hash": head.hash.to_string()}})))
+    Ok(Json(
+        json!({"intact": intact, "detail": format!("{found:?}"), "head": {"seq": head.seq, "hash": head.hash.to_string()}}),
+    ))
 }

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use watchfloor_respond::{Need, State, alert::Alert, comms::Draft, exercise, incident::Incident, obligation::ClockView, runbook::Run};
+use watchfloor_respond::{
+    Need, State, alert::Alert, comms::Draft, exercise, incident::Incident, obligation::ClockView,
+    runbook::Run,
+};
 use watchfloor_types::ExerciseId;
 
 /// An alert.
@@ -57,7 +60,11 @@ pub(crate) fn alert(state: &State, alert: &Alert) -> AlertView {
         last_seen: alert.last_seen.to_string(),
         opened: alert.opened.to_string(),
         techniques: alert.techniques().into_iter().map(str::to_owned).collect(),
-        findings: alert.findings.iter().map(|f| serde_json::to_value(f).unwrap_or_default()).collect(),
+        findings: alert
+            .findings
+            .iter()
+            .map(|f| serde_json::to_value(f).unwrap_or_default())
+            .collect(),
     }
 }
 
@@ -163,7 +170,12 @@ pub(crate) fn clock(view: &ClockView) -> ClockJson {
         from: time(view.from),
         safe: time(view.safe),
         outer: time(view.outer),
-        citations: view.because.sources.iter().map(|s| s.cite.clone()).collect(),
+        citations: view
+            .because
+            .sources
+            .iter()
+            .map(|s| s.cite.clone())
+            .collect(),
         missing: view.missing.iter().map(|q| q.question.clone()).collect(),
         filings: view.filings.iter().map(|f| f.reference.clone()).collect(),
         notice: view.notice,

@@ -42,15 +42,36 @@ impl Address {
     pub(crate) async fn publish(floor: &Floor, sockets: &Sockets) -> anyhow::Result<Self> {
         let admin: UserId = "admin".parse()?;
         let now = floor.clock.now();
-        for old in floor.store.tokens().await?.iter().filter(|t| t.details.name == NAME && t.revoked.is_none()) {
+        for old in floor
+            .store
+            .tokens()
+            .await?
+            .iter()
+            .filter(|t| t.details.name == NAME && t.revoked.is_none())
+        {
             floor.store.token_revoke(&old.details.id, now).await?;
         }
         let tenant = floor.settings.tenant.clone();
-        let (_, token) = create_token(floor, TokenKind::Api, NAME, Vec::new(), Some(admin), tenant.clone()).await?;
-        let (_, ingest_token) = create_token(floor, TokenKind::Ingest, NAME, Vec::new(), None, tenant).await?;
-        let address = Self { console: sockets.console_url(), ingest: sockets.ingest_url(), token, ingest_token };
+        let (_, token) = create_token(
+            floor,
+            TokenKind::Api,
+            NAME,
+            Vec::new(),
+            Some(admin),
+            tenant.clone(),
+        )
+        .await?;
+        let (_, ingest_token) =
+            create_token(floor, TokenKind::Ingest, NAME, Vec::new(), None, tenant).await?;
+        let address = Self {
+            console: sockets.console_url(),
+            ingest: sockets.ingest_url(),
+            token,
+            ingest_token,
+        };
         let path = Self::path(&floor.settings);
-        write_private(&path, &serde_json::to_vec_pretty(&address)?).with_context(|| format!("cannot write {}", path.display()))?;
+        write_private(&path, &serde_json::to_vec_pretty(&address)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(address)
     }
 }
@@ -87,35 +108,65 @@ struct Local {
 impl Client {
     /// Finds a server, or opens the data folder for the length of this command.
     pub(crate) fn open(context: &Context) -> anyhow::Result<Result<Self, Exit>> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(600))).build().into();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(600)))
+            .build()
+            .into();
         if let Some(server) = &context.server {
             let token = std::env::var("WATCHFLOOR_TOKEN").context("--server needs a token in WATCHFLOOR_TOKEN; `watchfloor token create --api` makes one")?;
-            let address = Address { console: server.trim_end_matches('/').to_owned(), ingest: server.trim_end_matches('/').to_owned(), ingest_token: token.clone(), token };
-            return Ok(Ok(Self { address, agent, local: None }));
+            let address = Address {
+                console: server.trim_end_matches('/').to_owned(),
+                ingest: server.trim_end_matches('/').to_owned(),
+                ingest_token: token.clone(),
+                token,
+            };
+            return Ok(Ok(Self {
+                address,
+                agent,
+                local: None,
+            }));
         }
         let settings = match context.settings()? {
             Ok(settings) => settings,
             Err(exit) => return Ok(Err(exit)),
         };
         if let Some(address) = running(&settings) {
-            return Ok(Ok(Self { address, agent, local: None }));
+            return Ok(Ok(Self {
+                address,
+                agent,
+                local: None,
+            }));
         }
         let local = Local::open(settings)?;
         let address = local.1;
-        Ok(Ok(Self { address, agent, local: Some(local.0) }))
+        Ok(Ok(Self {
+            address,
+            agent,
+            local: Some(local.0),
+        }))
     }
 
     /// `GET` of an API path.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.address.console);
-        let response = self.agent.get(&url).header("authorization", format!("Bearer {}", self.address.token)).call();
+        let response = self
+            .agent
+            .get(&url)
+            .header("authorization", format!("Bearer {}", self.address.token))
+            .call();
         answer(&url, response)
     }
 
     /// `POST` of a JSON body to an API path.
     pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.address.console);
-        let response = self.agent.post(&url).header("authorization", format!("Bearer {}", self.address.token)).header("content-type", "application/json").send(body.to_string());
+        let response = self
+            .agent
+            .post(&url)
+            .header("authorization", format!("Bearer {}", self.address.token))
+            .header("content-type", "application/json")
+            .send(body.to_string());
         answer(&url, response)
     }
 
@@ -123,8 +174,19 @@ impl Client {
     pub(crate) fn ingest(&self, source: &str, body: &[u8]) -> anyhow::Result<Value> {
         let url = format!("{}/ingest/{source}", self.address.ingest);
         for _ in 0..600 {
-            let response = self.agent.post(&url).header("authorization", format!("Bearer {}", self.address.ingest_token)).header("content-type", "application/x-ndjson").send(body);
-            if response.as_ref().is_ok_and(|r| matches!(r.status().as_u16(), 429 | 503)) {
+            let response = self
+                .agent
+                .post(&url)
+                .header(
+                    "authorization",
+                    format!("Bearer {}", self.address.ingest_token),
+                )
+                .header("content-type", "application/x-ndjson")
+                .send(body);
+            if response
+                .as_ref()
+                .is_ok_and(|r| matches!(r.status().as_u16(), 429 | 503))
+            {
                 std::thread::sleep(Duration::from_millis(500));
                 continue;
             }
@@ -150,8 +212,15 @@ impl Client {
 fn running(settings: &Settings) -> Option<Address> {
     let text = std::fs::read(Address::path(settings)).ok()?;
     let address: Address = serde_json::from_slice(&text).ok()?;
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(2))).build().into();
-    agent.get(format!("{}/api/v1/health", address.console)).call().ok().map(|_| address)
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(2)))
+        .build()
+        .into();
+    agent
+        .get(format!("{}/api/v1/health", address.console))
+        .call()
+        .ok()
+        .map(|_| address)
 }
 
 impl Local {
@@ -169,13 +238,24 @@ impl Local {
             anyhow::Ok((opened, sockets, address))
         })?;
         let (stop, stopped) = watch::channel(false);
-        let serving = runtime.spawn(sockets.serve(std::sync::Arc::clone(&opened.floor), crate::serve::until(stopped)));
-        Ok((Self { runtime, stop, serving, opened }, address))
+        let serving = runtime.spawn(sockets.serve(
+            std::sync::Arc::clone(&opened.floor),
+            crate::serve::until(stopped),
+        ));
+        Ok((
+            Self {
+                runtime,
+                stop,
+                serving,
+                opened,
+            },
+            address,
+        ))
     }
 
     fn close(self) {
         let path = Address::path(&self.opened.floor.settings);
-        drop(self.stop.send(true));
+        self.stop.send_replace(true);
         self.runtime.block_on(async {
             drop(self.serving.await);
             self.opened.close().await;
@@ -185,16 +265,31 @@ impl Local {
     }
 }
 
-fn answer(url: &str, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Value> {
+fn answer(
+    url: &str,
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> anyhow::Result<Value> {
     let mut response = response.map_err(|e| anyhow!("cannot reach {url}: {e}"))?;
     let status = response.status();
-    let text = response.body_mut().with_config().limit(512 << 20).read_to_string().with_context(|| format!("cannot read the answer of {url}"))?;
+    let text = response
+        .body_mut()
+        .with_config()
+        .limit(512 << 20)
+        .read_to_string()
+        .with_context(|| format!("cannot read the answer of {url}"))?;
     let value: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
     if status.is_success() {
         return Ok(value);
     }
-    let detail = value.get("detail").and_then(Value::as_str).map_or_else(|| value.to_string(), str::to_owned);
-    if status.as_u16() < 500 { Err(BadInput(detail).into()) } else { Err(anyhow!("{url}: {status}: {detail}")) }
+    let detail = value
+        .get("detail")
+        .and_then(Value::as_str)
+        .map_or_else(|| value.to_string(), str::to_owned);
+    if status.as_u16() < 500 {
+        Err(BadInput(detail).into())
+    } else {
+        Err(anyhow!("{url}: {status}: {detail}"))
+    }
 }
 
 /// The floor refused what was asked; exit status 2.

@@ -6,10 +6,21 @@ use watchfloor_ingest::Sources;
 use watchfloor_types::{Diagnostic, Level};
 
 use super::{Context, Row, command};
-use crate::{api, content::Files, library, output::{Exit, Form}, rulebook::Rulebook};
+use crate::{
+    api,
+    content::Files,
+    library,
+    output::{Exit, Form},
+    rulebook::Rulebook,
+};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { name: &["content", "test"], about: "Lint all content and run every sample and example", args: |c| c, run: test },
+    Row {
+        name: &["content", "test"],
+        about: "Lint all content and run every sample and example",
+        args: |c| c,
+        run: test,
+    },
     Row {
         name: &["config", "check"],
         about: "Say everything that is wrong with the settings",
@@ -46,10 +57,21 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["completions"],
         about: "Completions for a shell",
-        args: |c| c.arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
+        args: |c| {
+            c.arg(
+                Arg::new("shell")
+                    .required(true)
+                    .value_parser(value_parser!(clap_complete::Shell)),
+            )
+        },
         run: |m, _| {
             if let Some(shell) = m.get_one::<clap_complete::Shell>("shell") {
-                clap_complete::generate(*shell, &mut command(), "watchfloor", &mut std::io::stdout());
+                clap_complete::generate(
+                    *shell,
+                    &mut command(),
+                    "watchfloor",
+                    &mut std::io::stdout(),
+                );
             }
             Ok(Exit::Done)
         },
@@ -69,14 +91,31 @@ fn test(_: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     all.extend(wrong);
     for source in sources.iter() {
         for outcome in source.run_tests() {
-            if outcome.passed() { passed += 1 } else { failed.push(format!("source {}: {}: {}", source.id(), outcome.name, outcome.differences.join("; "))) }
+            if outcome.passed() {
+                passed += 1
+            } else {
+                failed.push(format!(
+                    "source {}: {}: {}",
+                    source.id(),
+                    outcome.name,
+                    outcome.differences.join("; ")
+                ))
+            }
         }
     }
     let rulebook = Rulebook::load(&files);
     all.extend(rulebook.diagnostics.iter().cloned());
     for document in rulebook.engine.documents() {
         for outcome in rulebook.engine.run_samples(document) {
-            if outcome.passed() { passed += 1 } else { failed.push(format!("rule {}: sample `{}`", document.meta().title(), outcome.name)) }
+            if outcome.passed() {
+                passed += 1
+            } else {
+                failed.push(format!(
+                    "rule {}: sample `{}`",
+                    document.meta().title(),
+                    outcome.name
+                ))
+            }
         }
     }
     let (content, wrong) = library::load(&files);
@@ -97,9 +136,15 @@ fn test(_: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
         Form::Json => context.out.json(&counts),
         Form::Text => {
             for (name, value) in counts.as_object().into_iter().flatten() {
-                context.out.line(&format!("{:<16} {value}", name.replace('_', " ")));
+                context
+                    .out
+                    .line(&format!("{:<16} {value}", name.replace('_', " ")));
             }
         }
     }
-    Ok(if errors > 0 || !failed.is_empty() { Exit::Findings } else { Exit::Done })
+    Ok(if errors > 0 || !failed.is_empty() {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
 }

@@ -11,16 +11,33 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Context, Row, client::{BadInput, Client}};
-use crate::{console::form::percent, output::{Exit, Form}};
+use super::{
+    Context, Row,
+    client::{BadInput, Client},
+};
+use crate::{
+    console::form::percent,
+    output::{Exit, Form},
+};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["event", "import"],
         about: "Send files through ingest: NDJSON or text, plain, gzip or zstd; `-` is stdin",
         args: |c| {
-            c.arg(Arg::new("source").long("source").required(true).help("The source whose mapping reads them; `watchfloor source list`"))
-                .arg(Arg::new("file").required(true).num_args(1..).value_parser(value_parser!(PathBuf)).action(ArgAction::Append))
+            c.arg(
+                Arg::new("source")
+                    .long("source")
+                    .required(true)
+                    .help("The source whose mapping reads them; `watchfloor source list`"),
+            )
+            .arg(
+                Arg::new("file")
+                    .required(true)
+                    .num_args(1..)
+                    .value_parser(value_parser!(PathBuf))
+                    .action(ArgAction::Append),
+            )
         },
         run: import,
     },
@@ -29,10 +46,20 @@ pub(super) const ROWS: &[Row] = &[
         about: "Events that match a filter, newest first",
         args: |c| {
             c.arg(Arg::new("filter").default_value("").help("docs/search.md"))
-                .arg(Arg::new("from").long("from").default_value("24h").help("RFC 3339, or 15m, 1h, 7d before now"))
+                .arg(
+                    Arg::new("from")
+                        .long("from")
+                        .default_value("24h")
+                        .help("RFC 3339, or 15m, 1h, 7d before now"),
+                )
                 .arg(Arg::new("until").long("until").default_value(""))
                 .arg(Arg::new("limit").long("limit").default_value("20"))
-                .arg(Arg::new("top").long("top").default_value("").help("Most frequent values of this field"))
+                .arg(
+                    Arg::new("top")
+                        .long("top")
+                        .default_value("")
+                        .help("Most frequent values of this field"),
+                )
         },
         run: search,
     },
@@ -78,8 +105,14 @@ struct Tally {
 }
 
 fn import(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let source = matches.get_one::<String>("source").cloned().unwrap_or_default();
-    let files: Vec<&PathBuf> = matches.get_many("file").map(Iterator::collect).unwrap_or_default();
+    let source = matches
+        .get_one::<String>("source")
+        .cloned()
+        .unwrap_or_default();
+    let files: Vec<&PathBuf> = matches
+        .get_many("file")
+        .map(Iterator::collect)
+        .unwrap_or_default();
     // Every file is opened before anything is sent, so that a wrong name sends nothing.
     for path in &files {
         if path.as_os_str() != "-" {
@@ -91,7 +124,9 @@ fn import(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let mut tally = Tally::default();
-    let outcome = files.iter().try_for_each(|path| one(&client, &source, path, &mut tally));
+    let outcome = files
+        .iter()
+        .try_for_each(|path| one(&client, &source, path, &mut tally));
     client.close();
     match outcome {
         Ok(()) => {}
@@ -108,7 +143,11 @@ fn import(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
         Form::Json => context.out.json(&json!({"accepted": tally.accepted, "rejected": tally.rejected, "reasons": tally.reasons})),
         Form::Text => context.out.line(&format!("{} accepted, {} rejected", tally.accepted, tally.rejected)),
     }
-    Ok(if tally.rejected > 0 { Exit::Findings } else { Exit::Done })
+    Ok(if tally.rejected > 0 {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
 }
 
 fn one(client: &Client, source: &str, path: &Path, tally: &mut Tally) -> anyhow::Result<()> {
@@ -120,32 +159,57 @@ fn one(client: &Client, source: &str, path: &Path, tally: &mut Tally) -> anyhow:
         let size = file.metadata().map(|m| m.len()).unwrap_or_default();
         (Box::new(file), size)
     };
-    let bar = if std::io::stderr().is_terminal() && size > 0 { ProgressBar::new(size) } else { ProgressBar::hidden() };
+    let bar = if std::io::stderr().is_terminal() && size > 0 {
+        ProgressBar::new(size)
+    } else {
+        ProgressBar::hidden()
+    };
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}") {
         bar.set_style(style);
     }
     bar.set_message(name.clone());
     let mut reader = BufReader::with_capacity(1 << 18, bar.wrap_read(raw));
-    let magic = reader.fill_buf().with_context(|| format!("cannot read {name}"))?;
+    let magic = reader
+        .fill_buf()
+        .with_context(|| format!("cannot read {name}"))?;
     let mut lines: Box<dyn BufRead> = if magic.starts_with(&[0x1f, 0x8b]) {
-        Box::new(BufReader::with_capacity(1 << 18, flate2::bufread::MultiGzDecoder::new(reader)))
+        Box::new(BufReader::with_capacity(
+            1 << 18,
+            flate2::bufread::MultiGzDecoder::new(reader),
+        ))
     } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(reader).with_context(|| format!("cannot decompress {name}"))?;
-        decoder.window_log_max(31).with_context(|| format!("cannot decompress {name}"))?;
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(reader)
+            .with_context(|| format!("cannot decompress {name}"))?;
+        decoder
+            .window_log_max(31)
+            .with_context(|| format!("cannot decompress {name}"))?;
         Box::new(BufReader::with_capacity(1 << 18, decoder))
     } else {
         Box::new(reader)
     };
     // A JSON document is one request; everything else goes line by line.
-    let array = lines.fill_buf().with_context(|| format!("cannot read {name}"))?.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
+    let array = lines
+        .fill_buf()
+        .with_context(|| format!("cannot read {name}"))?
+        .iter()
+        .find(|b| !b.is_ascii_whitespace())
+        == Some(&b'[');
     let mut chunk = Vec::with_capacity(CHUNK + (1 << 16));
     let mut first_line = 1u64;
     let mut in_chunk = 0u64;
     loop {
-        let read = if array { lines.read_to_end(&mut chunk) } else { lines.read_until(b'\n', &mut chunk) }.with_context(|| format!("cannot read {name} after line {}", first_line + in_chunk))?;
+        let read = if array {
+            lines.read_to_end(&mut chunk)
+        } else {
+            lines.read_until(b'\n', &mut chunk)
+        }
+        .with_context(|| format!("cannot read {name} after line {}", first_line + in_chunk))?;
         in_chunk += 1;
-        if chunk.len() >= CHUNK || (read == 0 && !chunk.is_empty()) || (array && !chunk.is_empty()) {
-            let answer = client.ingest(source, &chunk).with_context(|| format!("{name}, from line {first_line}"))?;
+        if chunk.len() >= CHUNK || (read == 0 && !chunk.is_empty()) || (array && !chunk.is_empty())
+        {
+            let answer = client
+                .ingest(source, &chunk)
+                .with_context(|| format!("{name}, from line {first_line}"))?;
             note(&answer, &name, first_line, tally);
             chunk.clear();
             first_line += in_chunk;
@@ -160,20 +224,40 @@ fn one(client: &Client, source: &str, path: &Path, tally: &mut Tally) -> anyhow:
 }
 
 fn note(answer: &Value, name: &str, first_line: u64, tally: &mut Tally) {
-    tally.accepted += answer.get("accepted").and_then(Value::as_u64).unwrap_or_default();
-    for rejected in answer.get("rejected").and_then(Value::as_array).into_iter().flatten() {
+    tally.accepted += answer
+        .get("accepted")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
+    for rejected in answer
+        .get("rejected")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         tally.rejected += 1;
         if tally.reasons.len() < 1_000 {
             let line = rejected.get("line").and_then(Value::as_u64).unwrap_or(1);
-            let reason = rejected.get("reason").and_then(Value::as_str).unwrap_or_default();
-            tally.reasons.push(format!("{name}:{}: {reason}", first_line + line - 1));
+            let reason = rejected
+                .get("reason")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            tally
+                .reasons
+                .push(format!("{name}:{}: {reason}", first_line + line - 1));
         }
     }
 }
 
 fn search(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let get = |name: &str| percent(&matches.get_one::<String>(name).cloned().unwrap_or_default());
-    let path = format!("/api/v1/events?q={}&from={}&until={}&limit={}&top={}", get("filter"), get("from"), get("until"), get("limit"), get("top"));
+    let path = format!(
+        "/api/v1/events?q={}&from={}&until={}&limit={}&top={}",
+        get("filter"),
+        get("from"),
+        get("until"),
+        get("limit"),
+        get("top")
+    );
     let client = match Client::open(context)? {
         Ok(client) => client,
         Err(exit) => return Ok(exit),
@@ -184,30 +268,69 @@ fn search(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
         Ok(value) if context.out.form == Form::Text => value,
         other => return finish(context, other),
     };
-    let text = |v: &Value, p: &str| v.pointer(p).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default();
+    let text = |v: &Value, p: &str| {
+        v.pointer(p)
+            .map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned))
+            .unwrap_or_default()
+    };
     let rows: Vec<Vec<String>> = value
         .pointer("/events")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .map(|e| {
-            let first = |names: &[&str]| names.iter().find_map(|n| e.get("norm")?.get(*n)).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default();
+            let first = |names: &[&str]| {
+                names
+                    .iter()
+                    .find_map(|n| e.get("norm")?.get(*n))
+                    .map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned))
+                    .unwrap_or_default()
+            };
             vec![
                 text(e, "/time"),
                 text(e, "/source"),
                 first(&["event.action", "gen_ai.operation.name", "mcp.method.name"]),
-                first(&["ai.principal.id", "gen_ai.agent.id", "user.id", "user.name", "source.ip"]),
-                first(&["ai.prompt.user_text", "ai.untrusted.text", "ai.prompt.text", "ai.response.text", "email.subject"]).chars().take(60).collect::<String>().replace('\n', " "),
+                first(&[
+                    "ai.principal.id",
+                    "gen_ai.agent.id",
+                    "user.id",
+                    "user.name",
+                    "source.ip",
+                ]),
+                first(&[
+                    "ai.prompt.user_text",
+                    "ai.untrusted.text",
+                    "ai.prompt.text",
+                    "ai.response.text",
+                    "email.subject",
+                ])
+                .chars()
+                .take(60)
+                .collect::<String>()
+                .replace('\n', " "),
                 text(e, "/id"),
             ]
         })
         .collect();
-    context.out.table(&["time", "source", "what", "who", "text", "id"], &rows, &value);
+    context.out.table(
+        &["time", "source", "what", "who", "text", "id"],
+        &rows,
+        &value,
+    );
     if let Some(values) = value.pointer("/top/values").and_then(Value::as_array) {
-        let rows: Vec<Vec<String>> = values.iter().map(|v| vec![text(v, "/0"), text(v, "/1")]).collect();
+        let rows: Vec<Vec<String>> = values
+            .iter()
+            .map(|v| vec![text(v, "/0"), text(v, "/1")])
+            .collect();
         context.out.table(&["value", "events"], &rows, &value);
     }
-    let total: u64 = value.pointer("/histogram/buckets").and_then(Value::as_array).into_iter().flatten().filter_map(|b| b.get(1)?.as_u64()).sum();
+    let total: u64 = value
+        .pointer("/histogram/buckets")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|b| b.get(1)?.as_u64())
+        .sum();
     context.out.note(&format!("{total} events match"));
     Ok(Exit::Done)
 }

@@ -52,8 +52,16 @@ pub(crate) struct Row {
 }
 
 /// Every command, in the order of the help.
-pub(crate) static ROWS: &[&[Row]] =
-    &[demo::ROWS, serve::ROWS, remote::ROWS, event::ROWS, rule::ROWS, intel::ROWS, report::ROWS, content::ROWS];
+pub(crate) static ROWS: &[&[Row]] = &[
+    demo::ROWS,
+    serve::ROWS,
+    remote::ROWS,
+    event::ROWS,
+    rule::ROWS,
+    intel::ROWS,
+    report::ROWS,
+    content::ROWS,
+];
 
 /// The command line of the program.
 pub(crate) fn command() -> clap::Command {
@@ -64,9 +72,24 @@ pub(crate) fn command() -> clap::Command {
         .arg_required_else_help(true)
         .after_help("Exit status: 0 done, 1 findings, 2 bad input, 3 outside failure.")
         .arg(global("json", "Print JSON on stdout").action(ArgAction::SetTrue))
-        .arg(global("config", "Settings file [default: watchfloor.toml if present]").value_name("FILE").value_parser(value_parser!(PathBuf)))
-        .arg(global("data-dir", "Folder that holds all state").value_name("DIR").value_parser(value_parser!(PathBuf)))
-        .arg(global("server", "Talk to a running server at this URL").value_name("URL").env("WATCHFLOOR_SERVER"));
+        .arg(
+            global(
+                "config",
+                "Settings file [default: watchfloor.toml if present]",
+            )
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            global("data-dir", "Folder that holds all state")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            global("server", "Talk to a running server at this URL")
+                .value_name("URL")
+                .env("WATCHFLOOR_SERVER"),
+        );
     for row in ROWS.iter().copied().flatten() {
         root = insert(root, row.name, row);
     }
@@ -82,11 +105,17 @@ fn insert(parent: clap::Command, path: &'static [&'static str], row: &Row) -> cl
         [] => parent,
         [last] => parent.subcommand((row.args)(clap::Command::new(*last).about(row.about))),
         [noun, rest @ ..] => {
-            let about = NOUNS.iter().find(|(n, _)| n == noun).map_or("", |(_, about)| *about);
+            let about = NOUNS
+                .iter()
+                .find(|(n, _)| n == noun)
+                .map_or("", |(_, about)| *about);
             if parent.find_subcommand(noun).is_some() {
                 parent.mut_subcommand(noun, |child| insert(child, rest, row))
             } else {
-                let child = clap::Command::new(*noun).about(about).subcommand_required(true).arg_required_else_help(true);
+                let child = clap::Command::new(*noun)
+                    .about(about)
+                    .subcommand_required(true)
+                    .arg_required_else_help(true);
                 parent.subcommand(insert(child, rest, row))
             }
         }
@@ -126,10 +155,17 @@ pub(crate) fn run() -> Exit {
             return if asked { Exit::Done } else { Exit::BadInput };
         }
     };
-    let form = if matches.get_flag("json") { Form::Json } else { Form::Text };
+    let form = if matches.get_flag("json") {
+        Form::Json
+    } else {
+        Form::Text
+    };
     let context = Context {
         out: Output { form },
-        overrides: Overrides { config: matches.get_one("config").cloned(), data_dir: matches.get_one("data-dir").cloned() },
+        overrides: Overrides {
+            config: matches.get_one("config").cloned(),
+            data_dir: matches.get_one("data-dir").cloned(),
+        },
         server: matches.get_one("server").cloned(),
     };
     let mut path: Vec<&str> = Vec::new();
@@ -139,7 +175,9 @@ pub(crate) fn run() -> Exit {
         inner = next;
     }
     let Some(row) = ROWS.iter().copied().flatten().find(|row| row.name == path) else {
-        context.out.note("no such command; `watchfloor --help` lists all");
+        context
+            .out
+            .note("no such command; `watchfloor --help` lists all");
         return Exit::BadInput;
     };
     match (row.run)(inner, &context) {

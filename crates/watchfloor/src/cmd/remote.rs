@@ -4,11 +4,21 @@ use anyhow::Context as _;
 use clap::{Arg, ArgMatches};
 use serde_json::{Map, Value, json};
 
-use super::{Context, Row, client::{BadInput, Client}};
-use crate::{console::form::percent, output::{Exit, Form}};
+use super::{
+    Context, Row,
+    client::{BadInput, Client},
+};
+use crate::{
+    console::form::percent,
+    output::{Exit, Form},
+};
 
 /// Runs `ask` against a floor and prints the answer: columns of each row for people, everything for programs.
-fn ask(context: &Context, columns: &[(&str, &str)], ask: impl FnOnce(&Client) -> anyhow::Result<Value>) -> anyhow::Result<Exit> {
+fn ask(
+    context: &Context,
+    columns: &[(&str, &str)],
+    ask: impl FnOnce(&Client) -> anyhow::Result<Value>,
+) -> anyhow::Result<Exit> {
     let client = match Client::open(context)? {
         Ok(client) => client,
         Err(exit) => return Ok(exit),
@@ -26,7 +36,10 @@ fn ask(context: &Context, columns: &[(&str, &str)], ask: impl FnOnce(&Client) ->
     match (&value, context.out.form) {
         (Value::Array(rows), Form::Text) if !columns.is_empty() => {
             let titles: Vec<&str> = columns.iter().map(|(t, _)| *t).collect();
-            let cells: Vec<Vec<String>> = rows.iter().map(|r| columns.iter().map(|(_, p)| cell(r, p)).collect()).collect();
+            let cells: Vec<Vec<String>> = rows
+                .iter()
+                .map(|r| columns.iter().map(|(_, p)| cell(r, p)).collect())
+                .collect();
             context.out.table(&titles, &cells, &value);
             if rows.is_empty() {
                 context.out.note("none");
@@ -41,7 +54,11 @@ fn cell(row: &Value, pointer: &str) -> String {
     match row.pointer(pointer) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(s)) => s.clone(),
-        Some(Value::Array(items)) => items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned)).collect::<Vec<_>>().join(" "),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" "),
         Some(other) => other.to_string(),
     }
 }
@@ -59,14 +76,25 @@ fn option(name: &'static str, help: &'static str) -> Arg {
 }
 
 /// Sends an input: the fields are the arguments that were given.
-fn decide(context: &Context, matches: &ArgMatches, module: &str, what: &str, fields: &[&str]) -> anyhow::Result<Exit> {
-    let mut body = Map::from_iter([("module".to_owned(), json!(module)), ("do".to_owned(), json!(what))]);
+fn decide(
+    context: &Context,
+    matches: &ArgMatches,
+    module: &str,
+    what: &str,
+    fields: &[&str],
+) -> anyhow::Result<Exit> {
+    let mut body = Map::from_iter([
+        ("module".to_owned(), json!(module)),
+        ("do".to_owned(), json!(what)),
+    ]);
     for name in fields {
         if let Some(value) = matches.get_one::<String>(name) {
             body.insert((*name).to_owned(), json!(value));
         }
     }
-    ask(context, &[], |c| c.post("/api/v1/inputs", &Value::Object(body)))
+    ask(context, &[], |c| {
+        c.post("/api/v1/inputs", &Value::Object(body))
+    })
 }
 
 macro_rules! list {
@@ -81,48 +109,110 @@ macro_rules! show {
             name: &[$noun, "show"],
             about: $about,
             args: |c| c.arg(required("id", "Its id")),
-            run: |m, x| ask(x, &[], |c| c.get(&format!(concat!($path, "/{}"), percent(&text(m, "id"))))),
+            run: |m, x| {
+                ask(x, &[], |c| {
+                    c.get(&format!(concat!($path, "/{}"), percent(&text(m, "id"))))
+                })
+            },
         }
     };
 }
 
 pub(super) const ROWS: &[Row] = &[
-    Row { name: &["now"], about: "What needs a person, the most urgent first", args: |c| c, run: |_, x| ask(x, &[("due", "/due"), ("kind", "/kind"), ("what", "/title"), ("for", "/roles")], |c| c.get("/api/v1/now")) },
+    Row {
+        name: &["now"],
+        about: "What needs a person, the most urgent first",
+        args: |c| c,
+        run: |_, x| {
+            ask(
+                x,
+                &[
+                    ("due", "/due"),
+                    ("kind", "/kind"),
+                    ("what", "/title"),
+                    ("for", "/roles"),
+                ],
+                |c| c.get("/api/v1/now"),
+            )
+        },
+    },
     list!("source", "list", "Sources with what came from them", "/api/v1/sources", ["source" => "/id", "title" => "/title", "owner" => "/owner", "events" => "/events", "dead" => "/dead_letters", "last" => "/last", "formats" => "/formats"]),
     list!("rule", "list", "Rules and correlations in force", "/api/v1/rules", ["id" => "/id", "severity" => "/severity", "title" => "/title", "techniques" => "/techniques", "samples" => "/samples"]),
     list!("alert", "list", "Alerts, newest first", "/api/v1/alerts", ["id" => "/id", "severity" => "/severity", "status" => "/status", "title" => "/title", "first seen" => "/first_seen"]),
     show!("alert", "One alert with its findings", "/api/v1/alerts"),
-    Row { name: &["alert", "ack"], about: "I look at it", args: |c| c.arg(required("alert", "The alert")), run: |m, x| decide(x, m, "alert", "acknowledge", &["alert"]) },
+    Row {
+        name: &["alert", "ack"],
+        about: "I look at it",
+        args: |c| c.arg(required("alert", "The alert")),
+        run: |m, x| decide(x, m, "alert", "acknowledge", &["alert"]),
+    },
     Row {
         name: &["alert", "verdict"],
         about: "Close an alert with a verdict",
-        args: |c| c.arg(required("alert", "The alert")).arg(required("verdict", "true-positive, false-positive, benign, test, duplicate, …")).arg(option("reason", "Why").required(true)),
+        args: |c| {
+            c.arg(required("alert", "The alert"))
+                .arg(required(
+                    "verdict",
+                    "true-positive, false-positive, benign, test, duplicate, …",
+                ))
+                .arg(option("reason", "Why").required(true))
+        },
         run: |m, x| decide(x, m, "alert", "close", &["alert", "verdict", "reason"]),
     },
     Row {
         name: &["alert", "merge"],
         about: "Two alerts are one",
-        args: |c| c.arg(required("from", "Ends")).arg(required("into", "Takes the findings")).arg(option("reason", "Why").required(true)),
+        args: |c| {
+            c.arg(required("from", "Ends"))
+                .arg(required("into", "Takes the findings"))
+                .arg(option("reason", "Why").required(true))
+        },
         run: |m, x| decide(x, m, "alert", "merge", &["from", "into", "reason"]),
     },
     list!("incident", "list", "Incidents, newest first", "/api/v1/incidents", ["name" => "/name", "severity" => "/severity", "status" => "/status", "title" => "/title", "opened" => "/opened", "id" => "/id"]),
-    show!("incident", "One incident, by id or short name", "/api/v1/incidents"),
+    show!(
+        "incident",
+        "One incident, by id or short name",
+        "/api/v1/incidents"
+    ),
     Row {
         name: &["incident", "timeline"],
         about: "What happened, in the order in which it was recorded",
         args: |c| c.arg(required("id", "The incident, by id or short name")),
-        run: |m, x| ask(x, &[("at", "/at"), ("kind", "/kind"), ("by", "/by"), ("what", "/text")], |c| c.get(&format!("/api/v1/incidents/{}/timeline", percent(&text(m, "id"))))),
+        run: |m, x| {
+            ask(
+                x,
+                &[
+                    ("at", "/at"),
+                    ("kind", "/kind"),
+                    ("by", "/by"),
+                    ("what", "/text"),
+                ],
+                |c| {
+                    c.get(&format!(
+                        "/api/v1/incidents/{}/timeline",
+                        percent(&text(m, "id"))
+                    ))
+                },
+            )
+        },
     },
     Row {
         name: &["incident", "note"],
         about: "Add a remark",
-        args: |c| c.arg(required("incident", "The incident's id")).arg(required("text", "What")),
+        args: |c| {
+            c.arg(required("incident", "The incident's id"))
+                .arg(required("text", "What"))
+        },
         run: |m, x| decide(x, m, "incident", "note", &["incident", "text"]),
     },
     Row {
         name: &["incident", "close"],
         about: "Set the status to closed, with the resolution",
-        args: |c| c.arg(required("incident", "The incident's id")).arg(option("reason", "The resolution").required(true)),
+        args: |c| {
+            c.arg(required("incident", "The incident's id"))
+                .arg(option("reason", "The resolution").required(true))
+        },
         run: |m, x| {
             let body = json!({"module": "incident", "do": "set-status", "incident": text(m, "incident"), "status": "closed", "reason": text(m, "reason")});
             ask(x, &[], |c| c.post("/api/v1/inputs", &body))
@@ -132,7 +222,16 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["runbook", "start"],
         about: "Start a run for an incident",
-        args: |c| c.arg(required("runbook", "The runbook")).arg(option("incident", "The incident's id").required(true)).arg(Arg::new("live").long("live").help("Effects reach their targets; without it they are recorded").action(clap::ArgAction::SetTrue)),
+        args: |c| {
+            c.arg(required("runbook", "The runbook"))
+                .arg(option("incident", "The incident's id").required(true))
+                .arg(
+                    Arg::new("live")
+                        .long("live")
+                        .help("Effects reach their targets; without it they are recorded")
+                        .action(clap::ArgAction::SetTrue),
+                )
+        },
         run: |m, x| {
             let body = json!({"module": "run", "do": "start", "runbook": text(m, "runbook"), "incident": text(m, "incident"), "mode": if m.get_flag("live") { "live" } else { "rehearsal" }});
             ask(x, &[], |c| c.post("/api/v1/inputs", &body))
@@ -143,34 +242,90 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["obligation", "decide"],
         about: "Record a determination that only a person may make",
-        args: |c| c.arg(required("incident", "The incident's id")).arg(required("question", "Such as sec.material")).arg(required("answer", "yes or no")).arg(option("rationale", "Why").required(true)).arg(option("effective", "Since when, RFC 3339")),
-        run: |m, x| decide(x, m, "obligation", "determine", &["incident", "question", "answer", "rationale", "effective"]),
+        args: |c| {
+            c.arg(required("incident", "The incident's id"))
+                .arg(required("question", "Such as sec.material"))
+                .arg(required("answer", "yes or no"))
+                .arg(option("rationale", "Why").required(true))
+                .arg(option("effective", "Since when, RFC 3339"))
+        },
+        run: |m, x| {
+            decide(
+                x,
+                m,
+                "obligation",
+                "determine",
+                &["incident", "question", "answer", "rationale", "effective"],
+            )
+        },
     },
     Row {
         name: &["obligation", "file"],
         about: "Record that a filing was made",
-        args: |c| c.arg(required("incident", "The incident's id")).arg(required("stage", "Such as gdpr-72h")).arg(option("reference", "Number given by the receiver").required(true)).arg(option("note", "Reason, where it is late").default_value("")),
-        run: |m, x| decide(x, m, "obligation", "file", &["incident", "stage", "reference", "note"]),
+        args: |c| {
+            c.arg(required("incident", "The incident's id"))
+                .arg(required("stage", "Such as gdpr-72h"))
+                .arg(option("reference", "Number given by the receiver").required(true))
+                .arg(option("note", "Reason, where it is late").default_value(""))
+        },
+        run: |m, x| {
+            decide(
+                x,
+                m,
+                "obligation",
+                "file",
+                &["incident", "stage", "reference", "note"],
+            )
+        },
     },
     list!("comms", "list", "Drafts, newest first", "/api/v1/drafts", ["id" => "/id", "audience" => "/audience", "state" => "/state", "title" => "/title", "author" => "/author"]),
-    show!("comms", "One draft with its text and hash", "/api/v1/drafts"),
+    show!(
+        "comms",
+        "One draft with its text and hash",
+        "/api/v1/drafts"
+    ),
     Row {
         name: &["comms", "approve"],
         about: "Approve the text with this hash",
-        args: |c| c.arg(required("draft", "The draft")).arg(option("hash", "SHA-256 of the text that you read").required(true)),
+        args: |c| {
+            c.arg(required("draft", "The draft"))
+                .arg(option("hash", "SHA-256 of the text that you read").required(true))
+        },
         run: |m, x| {
             let body = json!({"module": "comms", "do": "approve", "draft": text(m, "draft"), "hash": text(m, "hash"), "acknowledged": []});
             ask(x, &[], |c| c.post("/api/v1/inputs", &body))
         },
     },
-    Row { name: &["exercise", "list"], about: "Exercises that can be played and those that were", args: |c| c, run: |_, x| ask(x, &[], |c| c.get("/api/v1/exercises")) },
-    show!("exercise", "One exercise: score and after-action report", "/api/v1/exercises"),
+    Row {
+        name: &["exercise", "list"],
+        about: "Exercises that can be played and those that were",
+        args: |c| c,
+        run: |_, x| ask(x, &[], |c| c.get("/api/v1/exercises")),
+    },
+    show!(
+        "exercise",
+        "One exercise: score and after-action report",
+        "/api/v1/exercises"
+    ),
     Row {
         name: &["exercise", "start"],
         about: "Play an exercise on a running server",
-        args: |c| c.arg(required("plan", "The exercise, such as paper-lantern")).arg(option("speed", "How much faster than the clock, 1 to 3600").default_value("1")).arg(Arg::new("script").long("script").help("The script of the plan plays, not people").action(clap::ArgAction::SetTrue)),
+        args: |c| {
+            c.arg(required("plan", "The exercise, such as paper-lantern"))
+                .arg(
+                    option("speed", "How much faster than the clock, 1 to 3600").default_value("1"),
+                )
+                .arg(
+                    Arg::new("script")
+                        .long("script")
+                        .help("The script of the plan plays, not people")
+                        .action(clap::ArgAction::SetTrue),
+                )
+        },
         run: |m, x| {
-            let speed: u32 = text(m, "speed").parse().context("--speed is a number from 1 to 3600")?;
+            let speed: u32 = text(m, "speed")
+                .parse()
+                .context("--speed is a number from 1 to 3600")?;
             let body = json!({"module": "exercise", "do": "start", "plan": text(m, "plan"), "pace": "live", "speed": speed, "players": if m.get_flag("script") { "script" } else { "people" }, "tenant": "main"});
             ask(x, &[], |c| c.post("/api/v1/inputs", &body))
         },
@@ -178,7 +333,10 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["exercise", "stop"],
         about: "Stop an exercise: nothing more is emitted",
-        args: |c| c.arg(required("exercise", "The exercise's id")).arg(option("reason", "Why").required(true)),
+        args: |c| {
+            c.arg(required("exercise", "The exercise's id"))
+                .arg(option("reason", "Why").required(true))
+        },
         run: |m, x| decide(x, m, "exercise", "stop", &["exercise", "reason"]),
     },
     list!("indicator", "list", "Indicators in force", "/api/v1/indicators", ["kind" => "/kind", "value" => "/value", "name" => "/name", "tlp" => "/tlp", "until" => "/valid_until", "origin" => "/origin"]),
@@ -188,28 +346,71 @@ pub(super) const ROWS: &[Row] = &[
         name: &["token", "create"],
         about: "Create a token; it is shown once",
         args: |c| {
-            c.arg(option("ingest", "For sending events to this source, or `all`").value_name("SOURCE"))
-                .arg(Arg::new("api").long("api").help("For programs that use the API as you").action(clap::ArgAction::SetTrue))
-                .arg(option("name", "What people call it"))
-                .group(clap::ArgGroup::new("kind").args(["ingest", "api"]).required(true))
+            c.arg(
+                option("ingest", "For sending events to this source, or `all`")
+                    .value_name("SOURCE"),
+            )
+            .arg(
+                Arg::new("api")
+                    .long("api")
+                    .help("For programs that use the API as you")
+                    .action(clap::ArgAction::SetTrue),
+            )
+            .arg(option("name", "What people call it"))
+            .group(
+                clap::ArgGroup::new("kind")
+                    .args(["ingest", "api"])
+                    .required(true),
+            )
         },
         run: |m, x| {
-            let sources: Vec<String> = m.get_one::<String>("ingest").filter(|s| *s != "all").cloned().into_iter().collect();
+            let sources: Vec<String> = m
+                .get_one::<String>("ingest")
+                .filter(|s| *s != "all")
+                .cloned()
+                .into_iter()
+                .collect();
             let body = json!({"kind": if m.get_flag("api") { "api" } else { "ingest" }, "name": text(m, "name"), "sources": sources});
             ask(x, &[], |c| c.post("/api/v1/tokens", &body))
         },
     },
-    Row { name: &["token", "revoke"], about: "Revoke a token", args: |c| c.arg(required("id", "Its id")), run: |m, x| ask(x, &[], |c| c.post(&format!("/api/v1/tokens/{}/revoke", percent(&text(m, "id"))), &json!({}))) },
+    Row {
+        name: &["token", "revoke"],
+        about: "Revoke a token",
+        args: |c| c.arg(required("id", "Its id")),
+        run: |m, x| {
+            ask(x, &[], |c| {
+                c.post(
+                    &format!("/api/v1/tokens/{}/revoke", percent(&text(m, "id"))),
+                    &json!({}),
+                )
+            })
+        },
+    },
     list!("user", "list", "Accounts", "/api/v1/users", ["id" => "/id", "name" => "/name", "roles" => "/roles", "disabled" => "/disabled"]),
     Row {
         name: &["user", "link"],
         about: "Create or change an account and print a link that signs it in once",
-        args: |c| c.arg(required("id", "The account")).arg(option("name", "Full name").default_value("")).arg(option("roles", "Comma-separated: viewer, analyst, commander, comms, privacy, legal, executive, exercise-control, admin")),
+        args: |c| {
+            c.arg(required("id", "The account")).arg(option("name", "Full name").default_value("")).arg(option("roles", "Comma-separated: viewer, analyst, commander, comms, privacy, legal, executive, exercise-control, admin"))
+        },
         run: |m, x| {
-            let roles: Vec<String> = text(m, "roles").split(',').map(str::trim).filter(|r| !r.is_empty()).map(str::to_owned).collect();
+            let roles: Vec<String> = text(m, "roles")
+                .split(',')
+                .map(str::trim)
+                .filter(|r| !r.is_empty())
+                .map(str::to_owned)
+                .collect();
             ask(x, &[], |c| {
-                let mut made = c.post("/api/v1/users", &json!({"id": text(m, "id"), "name": text(m, "name"), "roles": roles}))?;
-                let link = format!("{}{}", c.console(), made.get("link").and_then(Value::as_str).unwrap_or_default());
+                let mut made = c.post(
+                    "/api/v1/users",
+                    &json!({"id": text(m, "id"), "name": text(m, "name"), "roles": roles}),
+                )?;
+                let link = format!(
+                    "{}{}",
+                    c.console(),
+                    made.get("link").and_then(Value::as_str).unwrap_or_default()
+                );
                 if let Some(object) = made.as_object_mut() {
                     object.insert("link".to_owned(), json!(link));
                 }
@@ -217,7 +418,12 @@ pub(super) const ROWS: &[Row] = &[
             })
         },
     },
-    Row { name: &["journal", "verify"], about: "Walk the hash chain and say where it breaks, if it does", args: |c| c, run: verify },
+    Row {
+        name: &["journal", "verify"],
+        about: "Walk the hash chain and say where it breaks, if it does",
+        args: |c| c,
+        run: verify,
+    },
 ];
 
 fn verify(_: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
@@ -229,5 +435,9 @@ fn verify(_: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     client.close();
     let value = answer?;
     context.out.json(&value);
-    Ok(if value.get("intact") == Some(&json!(true)) { Exit::Done } else { Exit::Findings })
+    Ok(if value.get("intact") == Some(&json!(true)) {
+        Exit::Done
+    } else {
+        Exit::Findings
+    })
 }

@@ -1,6 +1,10 @@
 //! `watchfloor rule lint | test | run`: offline, without a floor.
 
-use std::{collections::BTreeMap, io::BufRead, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    io::BufRead,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, value_parser};
@@ -9,31 +13,69 @@ use watchfloor_detect::{Hit, Scratch, event_of_json};
 use watchfloor_types::{Diagnostic, Level, Logsource, Norm};
 
 use super::{Context, Row};
-use crate::{clock::Clock, content::Files, output::{Exit, Form}, rulebook::Rulebook};
+use crate::{
+    clock::Clock,
+    content::Files,
+    output::{Exit, Form},
+    rulebook::Rulebook,
+};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { name: &["rule", "lint"], about: "Say what is wrong with rule files, with place and way out", args: paths, run: lint },
-    Row { name: &["rule", "test"], about: "Run the inline samples of rules", args: paths, run: test },
+    Row {
+        name: &["rule", "lint"],
+        about: "Say what is wrong with rule files, with place and way out",
+        args: paths,
+        run: lint,
+    },
+    Row {
+        name: &["rule", "test"],
+        about: "Run the inline samples of rules",
+        args: paths,
+        run: test,
+    },
     Row {
         name: &["rule", "run"],
         about: "Match rules against events of an NDJSON file",
         args: |c| {
-            c.arg(Arg::new("rules").long("rules").required(true).value_parser(value_parser!(PathBuf)).help("Rule file or folder"))
-                .arg(Arg::new("product").long("product").help("Logsource of the events"))
-                .arg(Arg::new("category").long("category"))
-                .arg(Arg::new("service").long("service"))
-                .arg(Arg::new("file").required(true).value_parser(value_parser!(PathBuf)).help("NDJSON; `-` is stdin"))
+            c.arg(
+                Arg::new("rules")
+                    .long("rules")
+                    .required(true)
+                    .value_parser(value_parser!(PathBuf))
+                    .help("Rule file or folder"),
+            )
+            .arg(
+                Arg::new("product")
+                    .long("product")
+                    .help("Logsource of the events"),
+            )
+            .arg(Arg::new("category").long("category"))
+            .arg(Arg::new("service").long("service"))
+            .arg(
+                Arg::new("file")
+                    .required(true)
+                    .value_parser(value_parser!(PathBuf))
+                    .help("NDJSON; `-` is stdin"),
+            )
         },
         run,
     },
 ];
 
 fn paths(c: clap::Command) -> clap::Command {
-    c.arg(Arg::new("path").num_args(0..).value_parser(value_parser!(PathBuf)).help("Files or folders; the built-in rules where none is given"))
+    c.arg(
+        Arg::new("path")
+            .num_args(0..)
+            .value_parser(value_parser!(PathBuf))
+            .help("Files or folders; the built-in rules where none is given"),
+    )
 }
 
 fn files(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
-    let paths: Vec<&PathBuf> = matches.get_many("path").map(Iterator::collect).unwrap_or_default();
+    let paths: Vec<&PathBuf> = matches
+        .get_many("path")
+        .map(Iterator::collect)
+        .unwrap_or_default();
     if paths.is_empty() {
         return Ok(Files::load(None)?.of("rules"));
     }
@@ -47,34 +89,67 @@ fn files(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
 fn read(path: &Path, all: &mut Vec<(String, String)>) -> anyhow::Result<()> {
     let what = || format!("cannot read {}", path.display());
     if path.is_dir() {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(path).with_context(what)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().with_context(what)?;
+        let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
+            .with_context(what)?
+            .map(|e| e.map(|e| e.path()))
+            .collect::<Result<_, _>>()
+            .with_context(what)?;
         entries.sort();
-        return entries.iter().filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yml" || e == "yaml")).try_for_each(|p| read(p, all));
+        return entries
+            .iter()
+            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yml" || e == "yaml"))
+            .try_for_each(|p| read(p, all));
     }
     // A file that is not UTF-8 is a finding about that file, not the end of the others.
     let bytes = std::fs::read(path).with_context(what)?;
-    all.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+    all.push((
+        path.display().to_string(),
+        String::from_utf8_lossy(&bytes).into_owned(),
+    ));
     Ok(())
 }
 
 fn report(context: &Context, files: &[(String, String)], diagnostics: &[Diagnostic]) {
-    let texts: BTreeMap<&str, &str> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
-    context.out.diagnostics(diagnostics, &|p| texts.get(p).map(|t| (*t).to_owned()));
+    let texts: BTreeMap<&str, &str> = files
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
+    context
+        .out
+        .diagnostics(diagnostics, &|p| texts.get(p).map(|t| (*t).to_owned()));
 }
 
 fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let files = files(matches)?;
     let rulebook = Rulebook::compile(&files);
     report(context, &files, &rulebook.diagnostics);
-    let errors = rulebook.diagnostics.iter().filter(|d| d.level == Level::Error).count();
-    context.out.note(&format!("{} rules in {} files: {errors} errors, {} remarks", rulebook.engine.documents().len(), files.len(), rulebook.diagnostics.len() - errors));
-    Ok(if rulebook.diagnostics.is_empty() { Exit::Done } else { Exit::Findings })
+    let errors = rulebook
+        .diagnostics
+        .iter()
+        .filter(|d| d.level == Level::Error)
+        .count();
+    context.out.note(&format!(
+        "{} rules in {} files: {errors} errors, {} remarks",
+        rulebook.engine.documents().len(),
+        files.len(),
+        rulebook.diagnostics.len() - errors
+    ));
+    Ok(if rulebook.diagnostics.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Findings
+    })
 }
 
 fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let files = files(matches)?;
     let rulebook = Rulebook::compile(&files);
-    let errors: Vec<Diagnostic> = rulebook.diagnostics.iter().filter(|d| d.level == Level::Error).cloned().collect();
+    let errors: Vec<Diagnostic> = rulebook
+        .diagnostics
+        .iter()
+        .filter(|d| d.level == Level::Error)
+        .cloned()
+        .collect();
     report(context, &files, &errors);
     let (mut passed, mut failed, mut without) = (0, 0, 0);
     for document in rulebook.engine.documents() {
@@ -86,7 +161,12 @@ fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
             } else {
                 failed += 1;
                 let m = document.meta();
-                context.out.note(&format!("failed: {} ({}): sample `{}`", m.title(), m.place().file, outcome.name));
+                context.out.note(&format!(
+                    "failed: {} ({}): sample `{}`",
+                    m.title(),
+                    m.place().file,
+                    outcome.name
+                ));
             }
         }
     }
@@ -94,42 +174,69 @@ fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
         Form::Json => context.out.json(&json!({"passed": passed, "failed": failed, "rules_without_samples": without, "errors": errors})),
         Form::Text => context.out.line(&format!("{passed} samples passed, {failed} failed; {without} rules have no samples")),
     }
-    Ok(if failed > 0 || !errors.is_empty() { Exit::Findings } else { Exit::Done })
+    Ok(if failed > 0 || !errors.is_empty() {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let mut files = Vec::new();
-    let rules = matches.get_one::<PathBuf>("rules").context("--rules is missing")?;
+    let rules = matches
+        .get_one::<PathBuf>("rules")
+        .context("--rules is missing")?;
     read(rules, &mut files)?;
     let rulebook = Rulebook::compile(&files);
     report(context, &files, &rulebook.diagnostics);
     let part = |name: &str| matches.get_one::<String>(name).map(|s| s.as_str().into());
-    let logsource = Logsource { product: part("product"), category: part("category"), service: part("service") };
+    let logsource = Logsource {
+        product: part("product"),
+        category: part("category"),
+        service: part("service"),
+    };
     let path = matches.get_one::<PathBuf>("file").context("no file")?;
     let reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(std::io::BufReader::new(std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?))
+        Box::new(std::io::BufReader::new(
+            std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?,
+        ))
     };
     let now = Clock::real().now();
-    let (mut scratch, mut hits, mut found): (Scratch, Vec<Hit>, Vec<_>) = (Scratch::new(), Vec::new(), Vec::new());
+    let (mut scratch, mut hits, mut found): (Scratch, Vec<Hit>, Vec<_>) =
+        (Scratch::new(), Vec::new(), Vec::new());
     let mut total = 0;
     for (index, line) in reader.lines().enumerate() {
-        let line = line.with_context(|| format!("cannot read {} at line {}", path.display(), index + 1))?;
+        let line =
+            line.with_context(|| format!("cannot read {} at line {}", path.display(), index + 1))?;
         if line.trim().is_empty() {
             continue;
         }
         let event = event_of_json(&line, logsource.clone(), Norm::default(), now);
-        rulebook.engine.detect(&event, &mut scratch, now, &mut hits, &mut found);
+        rulebook
+            .engine
+            .detect(&event, &mut scratch, now, &mut hits, &mut found);
         for finding in found.drain(..) {
             total += 1;
             let value = json!({"rule": {"id": finding.rule.id, "title": finding.rule.title}, "severity": finding.severity, "event": {"index": index, "file": path}, "matched": finding.matched});
             match context.out.form {
                 Form::Json => context.out.json(&value),
-                Form::Text => context.out.line(&format!("{}:{}: {} {} ({})", path.display(), index + 1, finding.severity, finding.rule.title, finding.rule.id)),
+                Form::Text => context.out.line(&format!(
+                    "{}:{}: {} {} ({})",
+                    path.display(),
+                    index + 1,
+                    finding.severity,
+                    finding.rule.title,
+                    finding.rule.id
+                )),
             }
         }
     }
     context.out.note(&format!("{total} findings"));
-    Ok(if total > 0 { Exit::Findings } else { Exit::Done })
+    Ok(if total > 0 {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
 }

@@ -32,20 +32,46 @@ impl Filter {
             "closed" => !alert.is_open(),
             _ => alert.is_open(),
         };
-        let severity = self.severity.parse::<Severity>().is_ok_and(|s| alert.severity < s);
+        let severity = self
+            .severity
+            .parse::<Severity>()
+            .is_ok_and(|s| alert.severity < s);
         let text = format!("{} {} {}", alert.title, alert.grouping, alert.id).to_lowercase();
-        status && !severity && self.q.to_lowercase().split_whitespace().all(|word| text.contains(word))
+        status
+            && !severity
+            && self
+                .q
+                .to_lowercase()
+                .split_whitespace()
+                .all(|word| text.contains(word))
     }
 
     fn query(&self) -> String {
-        let pairs = [("status", &self.status), ("severity", &self.severity), ("q", &self.q)];
-        let set: Vec<String> = pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", super::form::percent(v))).collect();
-        if set.is_empty() { String::new() } else { format!("?{}", set.join("&")) }
+        let pairs = [
+            ("status", &self.status),
+            ("severity", &self.severity),
+            ("q", &self.q),
+        ];
+        let set: Vec<String> = pairs
+            .iter()
+            .filter(|(_, v)| !v.is_empty())
+            .map(|(k, v)| format!("{k}={}", super::form::percent(v)))
+            .collect();
+        if set.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", set.join("&"))
+        }
     }
 }
 
 /// The page body.
-pub(crate) fn page(state: &State, filter: &Filter, selected: Option<AlertId>, csrf: &str) -> Markup {
+pub(crate) fn page(
+    state: &State,
+    filter: &Filter,
+    selected: Option<AlertId>,
+    csrf: &str,
+) -> Markup {
     let mut shown: Vec<&Alert> = state.alerts.iter().filter(|a| filter.wants(a)).collect();
     shown.sort_by_key(|a| (std::cmp::Reverse(a.severity), a.opened));
     let detail = selected.and_then(|id| state.alerts.get(id));
@@ -118,9 +144,13 @@ fn empty(state: &State, filter: &Filter) -> Markup {
 fn status(alert: &Alert) -> Markup {
     match &alert.status {
         Status::New => tag("waiting", "new"),
-        Status::Acknowledged { by, .. } => html! { (tag("running", "acknowledged")) div.dim { (by) } },
+        Status::Acknowledged { by, .. } => {
+            html! { (tag("running", "acknowledged")) div.dim { (by) } }
+        }
         Status::Closed { verdict, .. } => html! { (tag("done", "closed")) div.dim { (verdict) } },
-        Status::Merged { into } => html! { (tag("", "merged")) div { a href={ "/alerts/" (into) } { "into" } } },
+        Status::Merged { into } => {
+            html! { (tag("", "merged")) div { a href={ "/alerts/" (into) } { "into" } } }
+        }
     }
 }
 

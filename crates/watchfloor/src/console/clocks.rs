@@ -46,7 +46,12 @@ pub(crate) fn rail(state: &State, incident: &Incident, now: Timestamp) -> Markup
 }
 
 /// The tab: everything about each clock.
-pub(crate) fn of_incident(state: &State, incident: &Incident, csrf: &str, now: Timestamp) -> Markup {
+pub(crate) fn of_incident(
+    state: &State,
+    incident: &Incident,
+    csrf: &str,
+    now: Timestamp,
+) -> Markup {
     let id = incident.id.to_string();
     let back = format!("/incidents/{id}?tab=clocks");
     html! {

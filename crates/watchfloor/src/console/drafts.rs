@@ -156,12 +156,24 @@ fn spans(spans: &[Span]) -> Markup {
 /// What a part of a text rests on, in words.
 pub(crate) fn named(evidence: &Evidence) -> String {
     match evidence {
-        Evidence::Fact { name, known_at, events, .. } => {
-            let since = known_at.map(|at| format!(", known {at}")).unwrap_or_default();
-            let shown = events.first().map(|e| format!(", shown by event {e}")).unwrap_or_default();
+        Evidence::Fact {
+            name,
+            known_at,
+            events,
+            ..
+        } => {
+            let since = known_at
+                .map(|at| format!(", known {at}"))
+                .unwrap_or_default();
+            let shown = events
+                .first()
+                .map(|e| format!(", shown by event {e}"))
+                .unwrap_or_default();
             format!("fact {name}{since}{shown}")
         }
-        Evidence::Determination { question, id } => format!("determination {question}, record {id}"),
+        Evidence::Determination { question, id } => {
+            format!("determination {question}, record {id}")
+        }
         Evidence::Decision { id } => format!("decision record {id}"),
         Evidence::Clock { stage } => format!("clock {stage}"),
         Evidence::Alert { alert } => format!("alert {alert}"),

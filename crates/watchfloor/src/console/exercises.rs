@@ -68,7 +68,9 @@ fn status(status: PartStatus) -> Markup {
 
 /// One play.
 pub(crate) fn page(state: &State, play: &Play, csrf: &str, now: Timestamp) -> Markup {
-    let Some(r) = report(state, play.id) else { return html! { p { "This exercise is not in the journal." } } };
+    let Some(r) = report(state, play.id) else {
+        return html! { p { "This exercise is not in the journal." } };
+    };
     let id = play.id.to_string();
     html! {
         div.head {

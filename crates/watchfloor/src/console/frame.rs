@@ -35,11 +35,31 @@ pub(crate) struct Waiting {
     pub incidents: usize,
 }
 
-/// Navigation: group, then (path, name, key).
-static NAVIGATION: &[(&str, &[(&str, &str, &str)])] = &[
-    ("Watch", &[("/", "Now", "g n"), ("/alerts", "Alerts", "g a"), ("/incidents", "Incidents", "g i"), ("/search", "Search", "g s")]),
-    ("Prepare", &[("/rules", "Rules", "g r"), ("/exercises", "Exercises", "g e")]),
-    ("Run", &[("/sources", "Sources", ""), ("/settings", "Settings", "")]),
+/// Path, name, key.
+type Place = (&'static str, &'static str, &'static str);
+
+/// Navigation: group, then its places.
+static NAVIGATION: &[(&str, &[Place])] = &[
+    (
+        "Watch",
+        &[
+            ("/", "Now", "g n"),
+            ("/alerts", "Alerts", "g a"),
+            ("/incidents", "Incidents", "g i"),
+            ("/search", "Search", "g s"),
+        ],
+    ),
+    (
+        "Prepare",
+        &[
+            ("/rules", "Rules", "g r"),
+            ("/exercises", "Exercises", "g e"),
+        ],
+    ),
+    (
+        "Run",
+        &[("/sources", "Sources", ""), ("/settings", "Settings", "")],
+    ),
 ];
 
 /// The whole document.
@@ -155,8 +175,17 @@ fn palette() -> Markup {
 
 fn help() -> Markup {
     let keys = [
-        ("Ctrl K", "go to a page or search"), ("/", "filter this list"), ("j k", "next and previous row"), ("Enter", "open"),
-        ("g n", "Now"), ("g a", "Alerts"), ("g i", "Incidents"), ("g s", "Search"), ("g r", "Rules"), ("g e", "Exercises"), ("?", "this help"),
+        ("Ctrl K", "go to a page or search"),
+        ("/", "filter this list"),
+        ("j k", "next and previous row"),
+        ("Enter", "open"),
+        ("g n", "Now"),
+        ("g a", "Alerts"),
+        ("g i", "Incidents"),
+        ("g s", "Search"),
+        ("g r", "Rules"),
+        ("g e", "Exercises"),
+        ("?", "this help"),
     ];
     html! {
         dialog #help aria-labelledby="help-title" {
@@ -171,11 +200,15 @@ fn help() -> Markup {
 /// Severity as word, shape and colour.
 pub(crate) fn severity(severity: Severity) -> Markup {
     let shape = match severity {
-        Severity::Informational => r#"<circle cx="6" cy="6" r="3" fill="none" stroke="currentColor" stroke-width="2"/>"#,
+        Severity::Informational => {
+            r#"<circle cx="6" cy="6" r="3" fill="none" stroke="currentColor" stroke-width="2"/>"#
+        }
         Severity::Low => r#"<rect x="2" y="7" width="8" height="3" fill="currentColor"/>"#,
         Severity::Medium => r#"<rect x="2" y="2" width="8" height="8" fill="currentColor"/>"#,
         Severity::High => r#"<path d="M6 1 11 11H1Z" fill="currentColor"/>"#,
-        Severity::Critical | Severity::Fatal => r#"<path d="M6 0 12 6 6 12 0 6Z" fill="currentColor"/>"#,
+        Severity::Critical | Severity::Fatal => {
+            r#"<path d="M6 0 12 6 6 12 0 6Z" fill="currentColor"/>"#
+        }
     };
     html! { span class={ "tag " (severity) } { svg viewBox="0 0 12 12" aria-hidden="true" { (PreEscaped(shape)) } (severity) } }
 }
@@ -195,6 +228,12 @@ pub(crate) fn left(due: Timestamp, now: Timestamp) -> Markup {
     let seconds = due.duration_since(now).as_secs();
     let abs = seconds.unsigned_abs();
     let (d, h, m) = (abs / 86_400, abs / 3_600 % 24, abs / 60 % 60);
-    let text = if d > 0 { format!("{d} d {h} h") } else if h > 0 { format!("{h} h {m} min") } else { format!("{m} min") };
+    let text = if d > 0 {
+        format!("{d} d {h} h")
+    } else if h > 0 {
+        format!("{h} h {m} min")
+    } else {
+        format!("{m} min")
+    };
     html! { span.left data-due=(due.as_millisecond()) { (text) @if seconds < 0 { " over" } @else { " left" } } }
 }

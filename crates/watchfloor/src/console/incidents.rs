@@ -18,7 +18,13 @@ use super::{
 /// The list.
 pub(crate) fn list(state: &State) -> Markup {
     let mut all: Vec<&Incident> = state.incidents.iter().collect();
-    all.sort_by_key(|i| (!i.is_open(), std::cmp::Reverse(i.severity), std::cmp::Reverse(i.opened)));
+    all.sort_by_key(|i| {
+        (
+            !i.is_open(),
+            std::cmp::Reverse(i.severity),
+            std::cmp::Reverse(i.opened),
+        )
+    });
     html! {
         div.head { h1 { "Incidents" } }
         section.panel aria-label="List of incidents" {
@@ -64,13 +70,29 @@ fn status(incident: &Incident) -> Markup {
 }
 
 /// Tabs of an incident: query value and name.
-pub(crate) static TABS: &[(&str, &str)] =
-    &[("timeline", "Timeline"), ("clocks", "Clocks"), ("run", "Run"), ("comms", "Comms"), ("facts", "Facts"), ("evidence", "Evidence")];
+pub(crate) static TABS: &[(&str, &str)] = &[
+    ("timeline", "Timeline"),
+    ("clocks", "Clocks"),
+    ("run", "Run"),
+    ("comms", "Comms"),
+    ("facts", "Facts"),
+    ("evidence", "Evidence"),
+];
 
 /// One incident.
-pub(crate) fn page(state: &State, incident: &Incident, tab: &str, csrf: &str, now: Timestamp) -> Markup {
+pub(crate) fn page(
+    state: &State,
+    incident: &Incident,
+    tab: &str,
+    csrf: &str,
+    now: Timestamp,
+) -> Markup {
     let id = incident.id.to_string();
-    let tab = TABS.iter().map(|(t, _)| *t).find(|t| *t == tab).unwrap_or("timeline");
+    let tab = TABS
+        .iter()
+        .map(|(t, _)| *t)
+        .find(|t| *t == tab)
+        .unwrap_or("timeline");
     html! {
         div.head {
             h1 { (incident.name) " · " (incident.title) }

@@ -89,7 +89,7 @@ pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push('\u{202f}');
         }
         out.push(c);
@@ -101,7 +101,11 @@ pub(crate) fn grouped(n: u64) -> String {
 mod tests {
     #[test]
     fn counts_are_grouped_by_three() {
-        for (n, text) in [(7, "7"), (1_000, "1\u{202f}000"), (12_345_678, "12\u{202f}345\u{202f}678")] {
+        for (n, text) in [
+            (7, "7"),
+            (1_000, "1\u{202f}000"),
+            (12_345_678, "12\u{202f}345\u{202f}678"),
+        ] {
             assert_eq!(super::grouped(n), text);
         }
     }

@@ -29,7 +29,14 @@ pub(crate) fn list(rulebook: &Rulebook, state: &State, words: &str) -> Markup {
         .iter()
         .filter(|d| {
             let m = d.meta();
-            let text = format!("{} {} {} {}", m.title(), m.id(), m.tags().join(" "), m.logsource()).to_lowercase();
+            let text = format!(
+                "{} {} {} {}",
+                m.title(),
+                m.id(),
+                m.tags().join(" "),
+                m.logsource()
+            )
+            .to_lowercase();
             wanted.split_whitespace().all(|w| text.contains(w))
         })
         .collect();
@@ -68,7 +75,11 @@ pub(crate) fn list(rulebook: &Rulebook, state: &State, words: &str) -> Markup {
 pub(crate) fn page(rulebook: &Rulebook, document: &Document, state: &State) -> Markup {
     let m = document.meta();
     let outcomes = rulebook.engine.run_samples(document);
-    let findings: Vec<_> = state.alerts.iter().filter(|a| a.findings.iter().any(|f| f.rule.id == *m.id())).collect();
+    let findings: Vec<_> = state
+        .alerts
+        .iter()
+        .filter(|a| a.findings.iter().any(|f| f.rule.id == *m.id()))
+        .collect();
     html! {
         div.head { h1 { (m.title()) } p.sub { (severity(m.severity())) " " code { (m.id()) } " version " code { (m.version()) } } }
         div.grid.two {

@@ -93,7 +93,9 @@ fn waiting(run: &Run, step: &str, wait: &Wait, csrf: &str, back: &str) -> Markup
             (act(csrf, "run", "approve", back, &html! { (about) (hidden("note", "approved in the console")) button type="submit" { "Approve" } }))
             details { summary { "Refuse" } (act(csrf, "run", "refuse", back, &html! { (about) (text_field("reason", "Reason")) button.danger type="submit" { "Refuse" } })) }
         },
-        Wait::Effect { effect, tries } => html! { p { "Waits for the outcome of " code { (effect.key) } ", tried " (tries) " times" } },
+        Wait::Effect { effect, tries } => {
+            html! { p { "Waits for the outcome of " code { (effect.key) } ", tried " (tries) " times" } }
+        }
     }
 }
 
@@ -102,10 +104,16 @@ fn who(roles: &[Role], due: Option<Timestamp>) -> Markup {
 }
 
 fn resolve(run: &str, step: &str, csrf: &str, back: &str) -> Markup {
-    act(csrf, "run", "resolve", back, &html! {
-        (hidden("run", run)) (hidden("step", step))
-        label.field { span { "What happened" } select name="resolution" { @for r in Resolution::ALL { option value=(r) { (r) } } } }
-        (text_field("reason", "How that is known"))
-        button type="submit" { "Record" }
-    })
+    act(
+        csrf,
+        "run",
+        "resolve",
+        back,
+        &html! {
+            (hidden("run", run)) (hidden("step", step))
+            label.field { span { "What happened" } select name="resolution" { @for r in Resolution::ALL { option value=(r) { (r) } } } }
+            (text_field("reason", "How that is known"))
+            button type="submit" { "Record" }
+        },
+    )
 }

@@ -92,13 +92,26 @@ fn results(ask: &Ask, found: &Found) -> Markup {
 
 /// `filter` with one more condition.
 fn narrowed(filter: &str, field: &str, value: &str) -> String {
-    let condition = format!("{field}: \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
-    if filter.trim().is_empty() { condition } else { format!("({filter}) and {condition}") }
+    let condition = format!(
+        "{field}: \"{}\"",
+        value.replace('\\', "\\\\").replace('"', "\\\"")
+    );
+    if filter.trim().is_empty() {
+        condition
+    } else {
+        format!("({filter}) and {condition}")
+    }
 }
 
 fn line(row: &Row) -> Markup {
     let norm = &row.event.norm;
-    let first = |names: &[&str]| names.iter().find_map(|n| norm.get(n)).map(ToString::to_string).unwrap_or_default();
+    let first = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|n| norm.get(n))
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
     html! {
         tr data-row {
             td { a.row href={ "/events/" (row.event.id) } { (moment(row.event.time)) } @if row.event.mark.is_some() { " " (tag("exercise", "exercise")) } }
@@ -111,7 +124,11 @@ fn line(row: &Row) -> Markup {
 }
 
 fn chart(found: &Found) -> Markup {
-    let points: Vec<(String, u64)> = found.histogram.iter().map(|b| (b.start.to_string(), b.count)).collect();
+    let points: Vec<(String, u64)> = found
+        .histogram
+        .iter()
+        .map(|b| (b.start.to_string(), b.count))
+        .collect();
     let svg = super::chart::histogram("Events over time", &points);
     html! { (PreEscaped(svg)) }
 }
@@ -120,7 +137,9 @@ fn chart(found: &Found) -> Markup {
 pub(crate) fn event(row: &Row) -> Markup {
     let e = &row.event;
     let native = String::from_utf8_lossy(&e.native);
-    let pretty = serde_json::from_slice::<serde_json::Value>(&e.native).ok().and_then(|v| serde_json::to_string_pretty(&v).ok());
+    let pretty = serde_json::from_slice::<serde_json::Value>(&e.native)
+        .ok()
+        .and_then(|v| serde_json::to_string_pretty(&v).ok());
     html! {
         div.head { h1 { "Event" } p.sub { code { (e.id) } @if e.mark.is_some() { " " (tag("exercise", "exercise")) } } }
         div.grid.two {

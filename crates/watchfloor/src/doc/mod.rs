@@ -56,7 +56,14 @@ pub(crate) fn render(document: &Document, form: Form) -> Result<Vec<u8>, PressEr
 }
 
 /// What stands around a document of ours.
-fn meta(audience: Option<&str>, incident: Option<&str>, journal: u64, now: Timestamp, tlp: Tlp, exercise: bool) -> Meta {
+fn meta(
+    audience: Option<&str>,
+    incident: Option<&str>,
+    journal: u64,
+    now: Timestamp,
+    tlp: Tlp,
+    exercise: bool,
+) -> Meta {
     Meta {
         audience: audience.map(str::to_owned),
         tlp,
@@ -69,11 +76,19 @@ fn meta(audience: Option<&str>, incident: Option<&str>, journal: u64, now: Times
 }
 
 fn heading(text: &str) -> Block {
-    Block::Heading { level: Level::Section, text: text.to_owned(), anchor: None }
+    Block::Heading {
+        level: Level::Section,
+        text: text.to_owned(),
+        anchor: None,
+    }
 }
 
 fn sub(text: &str) -> Block {
-    Block::Heading { level: Level::Subsection, text: text.to_owned(), anchor: None }
+    Block::Heading {
+        level: Level::Subsection,
+        text: text.to_owned(),
+        anchor: None,
+    }
 }
 
 fn paragraph(text: impl Into<String>) -> Block {
@@ -87,10 +102,19 @@ fn table(caption: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Block {
         columns: columns
             .iter()
             .map(|c| match c.strip_prefix('#') {
-                Some(title) => Column { title: title.to_owned(), align: Align::End },
-                None => Column { title: (*c).to_owned(), align: Align::Start },
+                Some(title) => Column {
+                    title: title.to_owned(),
+                    align: Align::End,
+                },
+                None => Column {
+                    title: (*c).to_owned(),
+                    align: Align::Start,
+                },
             })
             .collect(),
-        rows: rows.into_iter().map(|row| row.into_iter().map(|cell| vec![Span::text(cell)]).collect()).collect(),
+        rows: rows
+            .into_iter()
+            .map(|row| row.into_iter().map(|cell| vec![Span::text(cell)]).collect())
+            .collect(),
     })
 }

@@ -14,24 +14,45 @@ impl Catalog for StoreCatalog {
             remove: commit.remove.clone(),
             watermark: commit.watermark,
         };
-        self.0.commit(change).map_err(|e| CatalogError { what: "commit to", reason: e.to_string() })
+        self.0.commit(change).map_err(|e| CatalogError {
+            what: "commit to",
+            reason: e.to_string(),
+        })
     }
 
     fn live_files(&self) -> Result<Vec<FileEntry>, CatalogError> {
-        self.0.live_files().map_err(|e| read(&e))?.iter().map(file_in).collect()
+        self.0
+            .live_files()
+            .map_err(|e| read(&e))?
+            .iter()
+            .map(file_in)
+            .collect()
     }
 
     fn watermark(&self) -> Result<u64, CatalogError> {
         Ok(self.0.watermark().map_err(|e| read(&e))?.frame)
     }
 
-    fn files_between(&self, table: Table, from: Timestamp, until: Timestamp) -> Result<Vec<FileEntry>, CatalogError> {
-        self.0.files_between(table.as_str(), from, until).map_err(|e| read(&e))?.iter().map(file_in).collect()
+    fn files_between(
+        &self,
+        table: Table,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<FileEntry>, CatalogError> {
+        self.0
+            .files_between(table.as_str(), from, until)
+            .map_err(|e| read(&e))?
+            .iter()
+            .map(file_in)
+            .collect()
     }
 }
 
 fn read(error: &dyn std::fmt::Display) -> CatalogError {
-    CatalogError { what: "read", reason: error.to_string() }
+    CatalogError {
+        what: "read",
+        reason: error.to_string(),
+    }
 }
 
 fn file_out(file: &FileEntry) -> CatalogFile {
@@ -60,7 +81,10 @@ fn file_in(file: &CatalogFile) -> Result<FileEntry, CatalogError> {
         .into_iter()
         .find(|t| t.as_str() == file.dataset)
         .ok_or_else(|| read(&format!("no table `{}`", file.dataset)))?;
-    let id = |text: &str| text.parse().map_err(|e: watchfloor_types::ParseIdError| read(&e));
+    let id = |text: &str| {
+        text.parse()
+            .map_err(|e: watchfloor_types::ParseIdError| read(&e))
+    };
     Ok(FileEntry {
         path: file.path.clone(),
         table,

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use watchfloor_edge::{Accepted, BulkAction, BulkOp, Delivery, Encoding, Head, Intake, Readiness, Refusal, Rejected, Reply, Wire};
+use watchfloor_edge::{
+    Accepted, BulkAction, BulkOp, Delivery, Encoding, Head, Intake, Readiness, Refusal, Rejected,
+    Reply, Wire,
+};
 use watchfloor_ingest::{Decoded, Limits, format, json};
 use watchfloor_lake::WalError;
 use watchfloor_store::TokenKind;
@@ -31,9 +34,15 @@ impl Intake for FloorIntake {
 
     async fn admit(&self, head: &Head) -> Result<Ticket, Refusal> {
         let floor = &self.0;
-        let Some(token) = &head.token else { return Err(Refusal::Unauthorized) };
+        let Some(token) = &head.token else {
+            return Err(Refusal::Unauthorized);
+        };
         let hash = secrets::token_hash(token.reveal());
-        let token = match floor.store.token_valid(&hash, TokenKind::Ingest, floor.clock.now()).await {
+        let token = match floor
+            .store
+            .token_valid(&hash, TokenKind::Ingest, floor.clock.now())
+            .await
+        {
             Ok(Some(token)) => token,
             Ok(None) => return Err(Refusal::Unauthorized),
             Err(error) => {
@@ -41,12 +50,19 @@ impl Intake for FloorIntake {
                 return Err(Refusal::Busy(COME_BACK));
             }
         };
-        let ticket = Ticket { tenant: token.details.tenant, sources: token.details.sources };
+        let ticket = Ticket {
+            tenant: token.details.tenant,
+            sources: token.details.sources,
+        };
         // The path names a source of ours for the plain wire only; elsewhere it is an index name.
         if head.wire == Wire::Plain {
             self.source(&ticket, head.source.as_deref().unwrap_or_default())?;
         }
-        if floor.frames.is_full() { Err(Refusal::Busy(COME_BACK)) } else { Ok(ticket) }
+        if floor.frames.is_full() {
+            Err(Refusal::Busy(COME_BACK))
+        } else {
+            Ok(ticket)
+        }
     }
 
     async fn accept(&self, ticket: Ticket, delivery: Delivery) -> Reply {
@@ -56,7 +72,10 @@ impl Intake for FloorIntake {
             && let [only] = decoded.errors.as_slice()
             && only.raw.len() >= delivery.body.len()
         {
-            return Reply::Invalid(Diagnostic::error("N001", format!("byte {}: {}", only.offset, only.reason)).help("see docs/api-ingest.md for the form of the body"));
+            return Reply::Invalid(
+                Diagnostic::error("N001", format!("byte {}: {}", only.offset, only.reason))
+                    .help("see docs/api-ingest.md for the form of the body"),
+            );
         }
         let routed = match self.route(&ticket, &delivery.head, &decoded, &actions) {
             Ok(routed) => routed,
@@ -64,7 +83,14 @@ impl Intake for FloorIntake {
         };
         let mut first = None;
         for (source, records) in routed {
-            let frame = Frame { seq: 0, received, source, tenant: ticket.tenant.clone(), mark: None, records };
+            let frame = Frame {
+                seq: 0,
+                received,
+                source,
+                tenant: ticket.tenant.clone(),
+                mark: None,
+                records,
+            };
             match pipeline::accept(&self.0, frame).await {
                 Ok(seq) => first = first.or(Some(seq)),
                 Err(WalError::Busy { .. }) => return Reply::Refused(Refusal::Busy(COME_BACK)),
@@ -75,28 +101,50 @@ impl Intake for FloorIntake {
                 }
             }
         }
-        Reply::Accepted(answer(&decoded, actions, received, first.unwrap_or_default()))
+        Reply::Accepted(answer(
+            &decoded,
+            actions,
+            received,
+            first.unwrap_or_default(),
+        ))
     }
 
     fn readiness(&self) -> Readiness {
-        if self.0.frames.is_full() { Readiness::Full } else { Readiness::Ready }
+        if self.0.frames.is_full() {
+            Readiness::Full
+        } else {
+            Readiness::Ready
+        }
     }
 }
 
 impl FloorIntake {
     fn source(&self, ticket: &Ticket, name: &str) -> Result<SourceId, Refusal> {
-        let known = name.parse::<SourceId>().ok().filter(|id| self.0.sources.get(id).is_some());
-        let Some(id) = known else { return Err(Refusal::UnknownSource(name.chars().take(80).collect())) };
+        let known = name
+            .parse::<SourceId>()
+            .ok()
+            .filter(|id| self.0.sources.get(id).is_some());
+        let Some(id) = known else {
+            return Err(Refusal::UnknownSource(name.chars().take(80).collect()));
+        };
         if ticket.sources.is_empty() || ticket.sources.contains(&id) {
             Ok(id)
         } else {
-            Err(Refusal::Forbidden(format!("this token may not send to source `{id}`")))
+            Err(Refusal::Forbidden(format!(
+                "this token may not send to source `{id}`"
+            )))
         }
     }
 
     /// Which records go to which source. What the wire says is tried first; a token for one source
     /// settles the rest; `generic` takes what names no source of ours.
-    fn route(&self, ticket: &Ticket, head: &Head, decoded: &Decoded, actions: &[(BulkAction, Option<usize>)]) -> Result<Vec<(SourceId, Vec<Bytes>)>, Refusal> {
+    fn route(
+        &self,
+        ticket: &Ticket,
+        head: &Head,
+        decoded: &Decoded,
+        actions: &[(BulkAction, Option<usize>)],
+    ) -> Result<Vec<(SourceId, Vec<Bytes>)>, Refusal> {
         let settled = |name: Option<&str>| -> Result<SourceId, Refusal> {
             if let Some(Ok(id)) = name.map(|n| self.source(ticket, n)) {
                 return Ok(id);
@@ -120,14 +168,26 @@ impl FloorIntake {
             }
             Wire::HecEvent => {
                 for record in &decoded.records {
-                    let named = json::parse(record).ok().and_then(|j| j.get("sourcetype").and_then(json::Json::text).map(str::to_owned));
-                    routed.entry(settled(named.as_deref().or(hint(head, "sourcetype")))?).or_default().push(record.clone());
+                    let named = json::parse(record).ok().and_then(|j| {
+                        j.get("sourcetype")
+                            .and_then(json::Json::text)
+                            .map(str::to_owned)
+                    });
+                    routed
+                        .entry(settled(named.as_deref().or(hint(head, "sourcetype")))?)
+                        .or_default()
+                        .push(record.clone());
                 }
             }
             Wire::ElasticBulk => {
                 for (action, record) in actions {
-                    let Some(record) = record.and_then(|i| decoded.records.get(i)) else { continue };
-                    routed.entry(settled(Some(&action.index))?).or_default().push(record.clone());
+                    let Some(record) = record.and_then(|i| decoded.records.get(i)) else {
+                        continue;
+                    };
+                    routed
+                        .entry(settled(Some(&action.index))?)
+                        .or_default()
+                        .push(record.clone());
                 }
             }
         }
@@ -137,7 +197,10 @@ impl FloorIntake {
 }
 
 fn hint<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
-    head.hints.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    head.hints
+        .iter()
+        .find(|(n, _)| n == name)
+        .map(|(_, v)| v.as_str())
 }
 
 /// Actions of a bulk request, each with the position of its record; empty for other wires.
@@ -156,12 +219,22 @@ fn decode(delivery: &Delivery) -> (Decoded, Actions) {
         Wire::OtlpTraces(Encoding::Protobuf) => "otlp-traces",
         Wire::OtlpTraces(Encoding::Json) => "otlp-traces-json",
     };
-    (format::find(id).map(|f| (f.decode)(body, &limits)).unwrap_or_default(), Vec::new())
+    (
+        format::find(id)
+            .map(|f| (f.decode)(body, &limits))
+            .unwrap_or_default(),
+        Vec::new(),
+    )
 }
 
 /// NDJSON, a JSON document or text: by what was declared, else by the first byte that is not space.
 fn plain(content_type: Option<&str>, body: &Bytes) -> &'static str {
-    let declared = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let declared = content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     let first = body.iter().find(|b| !b.is_ascii_whitespace());
     match (declared, first) {
         (_, Some(b'[')) => "json",
@@ -200,7 +273,13 @@ fn decode_bulk(delivery: &Delivery, limits: &Limits) -> (Decoded, Actions) {
         .enumerate()
         .filter_map(|(index, item)| {
             let refusal = item.outcome.as_ref().err()?;
-            Some(watchfloor_ingest::RecordError { index, line: item.line, offset: 0, reason: refusal.reason.clone(), raw: Bytes::new() })
+            Some(watchfloor_ingest::RecordError {
+                index,
+                line: item.line,
+                offset: 0,
+                reason: refusal.reason.clone(),
+                raw: Bytes::new(),
+            })
         })
         .collect();
     (decoded, actions)
@@ -212,14 +291,20 @@ fn answer(decoded: &Decoded, actions: Actions, received: Timestamp, seq: u64) ->
         rejected: decoded
             .errors
             .iter()
-            .map(|e| Rejected { index: e.index as u64, line: (e.line > 0).then_some(e.line as u64), reason: e.reason.clone() })
+            .map(|e| Rejected {
+                index: e.index as u64,
+                line: (e.line > 0).then_some(e.line as u64),
+                reason: e.reason.clone(),
+            })
             .collect(),
         actions: actions
             .into_iter()
             .enumerate()
             .map(|(i, (mut action, _))| {
                 if action.id.is_empty() {
-                    action.id = EventId::of_record(received, seq, u32::try_from(i).unwrap_or_default()).to_string();
+                    action.id =
+                        EventId::of_record(received, seq, u32::try_from(i).unwrap_or_default())
+                            .to_string();
                 }
                 action
             })
@@ -228,9 +313,22 @@ fn answer(decoded: &Decoded, actions: Actions, received: Timestamp, seq: u64) ->
 }
 
 /// Sends records through the same path on behalf of an exercise, with its mark in the envelope.
-pub(crate) async fn emit(floor: &Floor, source: SourceId, tenant: TenantId, mark: Mark, records: Vec<Bytes>) -> Result<(u64, Timestamp), WalError> {
+pub(crate) async fn emit(
+    floor: &Floor,
+    source: SourceId,
+    tenant: TenantId,
+    mark: Mark,
+    records: Vec<Bytes>,
+) -> Result<(u64, Timestamp), WalError> {
     let received = floor.clock.now();
-    let frame = Frame { seq: 0, received, source, tenant, mark: Some(mark), records };
+    let frame = Frame {
+        seq: 0,
+        received,
+        source,
+        tenant,
+        mark: Some(mark),
+        records,
+    };
     let seq = pipeline::accept(floor, frame).await?;
     Ok((seq, floor.clock.now()))
 }

@@ -84,14 +84,27 @@ impl Floor {
     /// Asks for a decision and waits until it is durable.
     pub(crate) async fn ask(&self, actor: Actor, input: Input) -> Result<Decided, Denied> {
         let (reply, answer) = oneshot::channel();
-        self.inbox.send(Job { actor, input, reply }).await.map_err(|_| Denied::Down)?;
+        self.inbox
+            .send(Job {
+                actor,
+                input,
+                reply,
+            })
+            .await
+            .map_err(|_| Denied::Down)?;
         answer.await.map_err(|_| Denied::Down)?
     }
 
     /// The same from a thread that is not the runtime's.
     pub(crate) fn ask_blocking(&self, actor: Actor, input: Input) -> Result<Decided, Denied> {
         let (reply, answer) = oneshot::channel();
-        self.inbox.blocking_send(Job { actor, input, reply }).map_err(|_| Denied::Down)?;
+        self.inbox
+            .blocking_send(Job {
+                actor,
+                input,
+                reply,
+            })
+            .map_err(|_| Denied::Down)?;
         answer.blocking_recv().map_err(|_| Denied::Down)?
     }
 
@@ -132,7 +145,8 @@ impl Floor {
     fn publish(&self, news: News) {
         self.journal.store(news.journal, Ordering::Release);
         if !news.entries.is_empty() {
-            self.emissions.fetch_add(player::count(&news.entries), Ordering::AcqRel);
+            self.emissions
+                .fetch_add(player::count(&news.entries), Ordering::AcqRel);
             // Nobody listening is fine.
             drop(self.news.send(news));
         }
@@ -140,7 +154,9 @@ impl Floor {
 
     /// Whether anything is on its way: an emission, a frame to detection, an effect to the world.
     pub(crate) fn in_flight(&self) -> bool {
-        self.emissions.load(Ordering::Acquire) > 0 || self.frames.waiting() > 0 || self.effects.waiting() > 0
+        self.emissions.load(Ordering::Acquire) > 0
+            || self.frames.waiting() > 0
+            || self.effects.waiting() > 0
     }
 }
 

@@ -30,7 +30,16 @@ pub(crate) struct Effects {
 pub(crate) fn queue() -> (Queue, Effects) {
     let (tx, rx) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    (Queue { effects: tx, waiting: Arc::clone(&waiting) }, Effects { effects: rx, waiting })
+    (
+        Queue {
+            effects: tx,
+            waiting: Arc::clone(&waiting),
+        },
+        Effects {
+            effects: rx,
+            waiting,
+        },
+    )
 }
 
 impl Queue {
@@ -38,7 +47,9 @@ impl Queue {
     pub(crate) fn send(&self, effect: Effect) {
         self.waiting.fetch_add(1, Ordering::AcqRel);
         if self.effects.send(effect).is_err() {
-            tracing::info!("an effect was decided during shutdown; it is performed at the next start");
+            tracing::info!(
+                "an effect was decided during shutdown; it is performed at the next start"
+            );
         }
     }
 
@@ -51,7 +62,11 @@ impl Queue {
 /// Performs effects until the floor is gone; slow ones do not hold up the others.
 pub(crate) async fn run(floor: Arc<Floor>, targets: Arc<Targets>, mut effects: Effects) {
     while let Some(effect) = effects.effects.recv().await {
-        let (floor, targets, waiting) = (Arc::clone(&floor), Arc::clone(&targets), Arc::clone(&effects.waiting));
+        let (floor, targets, waiting) = (
+            Arc::clone(&floor),
+            Arc::clone(&targets),
+            Arc::clone(&effects.waiting),
+        );
         tokio::spawn(async move {
             one(&floor, &targets, effect).await;
             waiting.fetch_sub(1, Ordering::AcqRel);
@@ -68,9 +83,22 @@ async fn one(floor: &Floor, targets: &Targets, effect: Effect) {
         }
         perform(&effect, targets, now).await
     } else {
-        Outcome { key: effect.key.clone(), status: OutcomeStatus::Failed, detail: "its deadline had passed".to_owned(), output: None, at: now }
+        Outcome {
+            key: effect.key.clone(),
+            status: OutcomeStatus::Failed,
+            detail: "its deadline had passed".to_owned(),
+            output: None,
+            at: now,
+        }
     };
-    report(floor, Outcome { at: floor.clock.now(), ..outcome }).await;
+    report(
+        floor,
+        Outcome {
+            at: floor.clock.now(),
+            ..outcome
+        },
+    )
+    .await;
 }
 
 async fn report(floor: &Floor, outcome: Outcome) {
@@ -94,7 +122,9 @@ pub(crate) async fn resume(floor: &Floor) -> anyhow::Result<()> {
             let outcome = Outcome {
                 key: record.effect.key.clone(),
                 status: OutcomeStatus::InDoubt,
-                detail: "the process ended while this was under way; nobody knows whether it happened".to_owned(),
+                detail:
+                    "the process ended while this was under way; nobody knows whether it happened"
+                        .to_owned(),
                 output: None,
                 at: floor.clock.now(),
             };

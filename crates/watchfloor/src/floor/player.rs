@@ -12,7 +12,9 @@ use watchfloor_respond::{
     Input,
     exercise::{self, Entry, Pace, Receipt},
 };
-use watchfloor_types::{Actor, EventId, ExerciseId, InjectId, Mark, RuleId, SourceId, TenantId, Timestamp};
+use watchfloor_types::{
+    Actor, EventId, ExerciseId, InjectId, Mark, RuleId, SourceId, TenantId, Timestamp,
+};
 
 use super::{Floor, intake};
 
@@ -66,13 +68,26 @@ pub(crate) async fn emitter(floor: Arc<Floor>) {
         let entries = match news.recv().await {
             Ok(news) => news.entries,
             Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::error!(missed, "an exercise may have lost emissions; its injects will be judged inconclusive");
+                tracing::error!(
+                    missed,
+                    "an exercise may have lost emissions; its injects will be judged inconclusive"
+                );
                 continue;
             }
             Err(broadcast::error::RecvError::Closed) => return,
         };
         for entry in entries.iter() {
-            let watchfloor_respond::Entry::Exercise(Entry::Emit { exercise, inject, part, source, tenant, records }) = entry else { continue };
+            let watchfloor_respond::Entry::Exercise(Entry::Emit {
+                exercise,
+                inject,
+                part,
+                source,
+                tenant,
+                records,
+            }) = entry
+            else {
+                continue;
+            };
             let receipt = emit(&floor, *exercise, inject, *part, source, tenant, records).await;
             let done = parts.entry((*exercise, inject.clone())).or_default();
             *done += 1;
@@ -81,28 +96,65 @@ pub(crate) async fn emitter(floor: Arc<Floor>) {
             let (wanted, rules) = expected(&floor, *exercise, inject);
             if done >= wanted {
                 parts.remove(&(*exercise, inject.clone()));
-                tell(&floor, exercise::Input::Evaluated { exercise: *exercise, inject: inject.clone(), rules }).await;
+                tell(
+                    &floor,
+                    exercise::Input::Evaluated {
+                        exercise: *exercise,
+                        inject: inject.clone(),
+                        rules,
+                    },
+                )
+                .await;
             }
         }
-        floor.emissions.fetch_sub(count(&entries), std::sync::atomic::Ordering::AcqRel);
+        floor
+            .emissions
+            .fetch_sub(count(&entries), std::sync::atomic::Ordering::AcqRel);
     }
 }
 
 /// How many emissions are asked for in `entries`.
 pub(crate) fn count(entries: &[watchfloor_respond::Entry]) -> usize {
-    entries.iter().filter(|e| matches!(e, watchfloor_respond::Entry::Exercise(Entry::Emit { .. }))).count()
+    entries
+        .iter()
+        .filter(|e| matches!(e, watchfloor_respond::Entry::Exercise(Entry::Emit { .. })))
+        .count()
 }
 
-async fn emit(floor: &Floor, exercise: ExerciseId, inject: &InjectId, part: u32, source: &SourceId, tenant: &TenantId, records: &[String]) -> Receipt {
+async fn emit(
+    floor: &Floor,
+    exercise: ExerciseId,
+    inject: &InjectId,
+    part: u32,
+    source: &SourceId,
+    tenant: &TenantId,
+    records: &[String],
+) -> Receipt {
     let sent = records.len() as u32;
-    let mut receipt = Receipt { exercise, inject: inject.clone(), part, sent, received: 0, events: Vec::new(), dead: 0, accepted_at: None, problem: None };
+    let mut receipt = Receipt {
+        exercise,
+        inject: inject.clone(),
+        part,
+        sent,
+        received: 0,
+        events: Vec::new(),
+        dead: 0,
+        accepted_at: None,
+        problem: None,
+    };
     // The stop button is looked at last: nothing leaves after it.
     if !exercise::may_emit(&floor.state(), exercise) {
         receipt.problem = Some("the exercise was stopped".to_owned());
         return receipt;
     }
-    let mark = Mark { exercise, inject: inject.clone() };
-    let records = records.iter().map(|r| Bytes::copy_from_slice(r.as_bytes())).collect();
+    let mark = Mark {
+        exercise,
+        inject: inject.clone(),
+    };
+    let records = records
+        .iter()
+        .map(|r| Bytes::copy_from_slice(r.as_bytes()))
+        .collect();
     match intake::emit(floor, source.clone(), tenant.clone(), mark, records).await {
         Ok((seq, accepted)) => {
             receipt.received = sent;
@@ -112,7 +164,10 @@ async fn emit(floor: &Floor, exercise: ExerciseId, inject: &InjectId, part: u32,
                     receipt.events = seen.events;
                     receipt.dead = seen.dead;
                 }
-                None => receipt.problem = Some("detection did not come to these events in time".to_owned()),
+                None => {
+                    receipt.problem =
+                        Some("detection did not come to these events in time".to_owned())
+                }
             }
         }
         Err(error) => receipt.problem = Some(error.to_string()),
@@ -124,9 +179,24 @@ async fn emit(floor: &Floor, exercise: ExerciseId, inject: &InjectId, part: u32,
 fn expected(floor: &Floor, exercise: ExerciseId, inject: &InjectId) -> (usize, Vec<RuleId>) {
     let rulebook = floor.rulebook();
     let state = floor.state();
-    let Some(inject) = state.exercises.get(exercise).and_then(|play| play.plan.inject(inject)) else { return (0, Vec::new()) };
-    let wanted = inject.detection().map(|(rules, _)| rules.to_vec()).unwrap_or_default();
-    (inject.emits.len(), wanted.into_iter().filter(|rule| rulebook.engine.document(rule).is_some()).collect())
+    let Some(inject) = state
+        .exercises
+        .get(exercise)
+        .and_then(|play| play.plan.inject(inject))
+    else {
+        return (0, Vec::new());
+    };
+    let wanted = inject
+        .detection()
+        .map(|(rules, _)| rules.to_vec())
+        .unwrap_or_default();
+    (
+        inject.emits.len(),
+        wanted
+            .into_iter()
+            .filter(|rule| rulebook.engine.document(rule).is_some())
+            .collect(),
+    )
 }
 
 async fn tell(floor: &Floor, input: exercise::Input) {
@@ -138,7 +208,11 @@ async fn tell(floor: &Floor, input: exercise::Input) {
 /// Lets time pass: once a second, and as fast as play allows while a stepped exercise is on.
 pub(crate) async fn ticker(floor: Arc<Floor>) {
     loop {
-        let stepped = floor.state().exercises.live().any(|play| play.clock.pace() == Pace::Stepped);
+        let stepped = floor
+            .state()
+            .exercises
+            .live()
+            .any(|play| play.clock.pace() == Pace::Stepped);
         tokio::time::sleep(Duration::from_millis(if stepped { 25 } else { 1000 })).await;
         if floor.ask(Actor::System, Input::Tick).await.is_err() {
             return;
@@ -155,10 +229,22 @@ async fn act(floor: &Floor) {
     let due = exercise::due_player_inputs(&floor.state(), floor.clock.now());
     for player in due {
         let refused = match player.input {
-            Ok(input) => floor.ask(player.actor, input).await.err().map(|e| e.to_string()),
+            Ok(input) => floor
+                .ask(player.actor, input)
+                .await
+                .err()
+                .map(|e| e.to_string()),
             Err(reason) => Some(reason),
         };
-        tell(floor, exercise::Input::PlayerActed { exercise: player.exercise, act: player.act, refused }).await;
+        tell(
+            floor,
+            exercise::Input::PlayerActed {
+                exercise: player.exercise,
+                act: player.act,
+                refused,
+            },
+        )
+        .await;
     }
 }
 

@@ -37,16 +37,28 @@ pub(crate) struct Frames {
 pub(crate) fn queue() -> (Queue, Frames) {
     let (tx, rx) = mpsc::channel();
     let records = Arc::new(AtomicUsize::new(0));
-    (Queue { frames: tx, records: Arc::clone(&records) }, Frames { frames: rx, records })
+    (
+        Queue {
+            frames: tx,
+            records: Arc::clone(&records),
+        },
+        Frames {
+            frames: rx,
+            records,
+        },
+    )
 }
 
 impl Queue {
     /// Hands over a frame that is durable. Never blocks: it is called by the log's writer.
     pub(crate) fn push(&self, frame: Frame) {
         // An empty frame counts, too: it has to pass before the watermark may.
-        self.records.fetch_add(frame.records.len().max(1), Ordering::AcqRel);
+        self.records
+            .fetch_add(frame.records.len().max(1), Ordering::AcqRel);
         if self.frames.send(frame).is_err() {
-            tracing::warn!("a frame was accepted during shutdown; it is processed at the next start");
+            tracing::warn!(
+                "a frame was accepted during shutdown; it is processed at the next start"
+            );
         }
     }
 
@@ -93,7 +105,9 @@ pub(crate) fn run(floor: &Floor, frames: &Frames) {
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
         while records < ROUND_RECORDS {
-            let Ok(frame) = frames.frames.try_recv() else { break };
+            let Ok(frame) = frames.frames.try_recv() else {
+                break;
+            };
             records += frame.records.len().max(1);
             round.push(frame);
         }
@@ -105,12 +119,10 @@ pub(crate) fn run(floor: &Floor, frames: &Frames) {
 /// Writes files when it is time, and keeps them in order. Runs on a thread of its own.
 pub(crate) fn housekeeping(floor: &Floor, stop: &mpsc::Receiver<()>) {
     let mut since_maintenance = 0u32;
-    loop {
-        match stop.recv_timeout(Duration::from_millis(500)) {
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
-        }
-        if floor.lake.flush_due() && let Err(error) = floor.lake.flush() {
+    while stop.recv_timeout(Duration::from_millis(500)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if floor.lake.flush_due()
+            && let Err(error) = floor.lake.flush()
+        {
             tracing::error!(%error, "cannot write event files; events stay in the write-ahead log and in memory");
         }
         since_maintenance += 1;

@@ -9,26 +9,44 @@ use watchfloor_types::AlertId;
 use crate::api::view;
 
 /// Adds the rows that `entries` changed.
-pub(super) fn project(mut transaction: Transaction, state: &State, entries: &[Entry]) -> Transaction {
+pub(super) fn project(
+    mut transaction: Transaction,
+    state: &State,
+    entries: &[Entry],
+) -> Transaction {
     let mut alerts = BTreeSet::new();
     let mut incidents = BTreeSet::new();
     for entry in entries {
         match entry {
             Entry::Alert(e) => alerts.extend(touched(e)),
             Entry::Incident(e) => drop(incidents.insert(e.incident())),
-            Entry::Run(_) | Entry::Oncall(_) | Entry::Obligation(_) | Entry::Comms(_) | Entry::Exercise(_) => {}
+            Entry::Run(_)
+            | Entry::Oncall(_)
+            | Entry::Obligation(_)
+            | Entry::Comms(_)
+            | Entry::Exercise(_) => {}
         }
     }
     for id in alerts {
         if let Some(alert) = state.alerts.get(id) {
             let body = serde_json::to_string(&view::alert(state, alert)).unwrap_or_default();
-            transaction = transaction.project("alert", &id.to_string(), alert.opened.as_microsecond(), body);
+            transaction = transaction.project(
+                "alert",
+                &id.to_string(),
+                alert.opened.as_microsecond(),
+                body,
+            );
         }
     }
     for id in incidents {
         if let Some(incident) = state.incidents.get(id) {
             let body = serde_json::to_string(&view::incident(state, incident)).unwrap_or_default();
-            transaction = transaction.project("incident", &id.to_string(), incident.opened.as_microsecond(), body);
+            transaction = transaction.project(
+                "incident",
+                &id.to_string(),
+                incident.opened.as_microsecond(),
+                body,
+            );
         }
     }
     transaction
@@ -44,6 +62,8 @@ fn touched(entry: &alert::Entry) -> Vec<AlertId> {
         | alert::Entry::Closed { alert, .. }
         | alert::Entry::Reopened { alert, .. }
         | alert::Entry::Commented { alert, .. } => vec![*alert],
-        alert::Entry::Merged { from, into, .. } | alert::Entry::Split { from, into, .. } => vec![*from, *into],
+        alert::Entry::Merged { from, into, .. } | alert::Entry::Split { from, into, .. } => {
+            vec![*from, *into]
+        }
     }
 }

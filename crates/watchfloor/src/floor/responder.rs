@@ -61,7 +61,17 @@ pub(crate) async fn run(floor: Arc<Floor>, mut inbox: mpsc::Receiver<Job>) {
                 }
             }
         };
-        floor.publish(News { journal, at: now, entries: Arc::new(round.replies.iter().flat_map(|(_, entries)| entries.clone()).collect()) });
+        floor.publish(News {
+            journal,
+            at: now,
+            entries: Arc::new(
+                round
+                    .replies
+                    .iter()
+                    .flat_map(|(_, entries)| entries.clone())
+                    .collect(),
+            ),
+        });
         for (reply, entries) in round.replies {
             // A caller that left does not want the answer.
             drop(reply.send(Ok(Decided { journal, entries })));
@@ -72,14 +82,21 @@ pub(crate) async fn run(floor: Arc<Floor>, mut inbox: mpsc::Receiver<Job>) {
     }
 }
 
+/// Where the answer to an input goes.
+type Answer = oneshot::Sender<Result<Decided, Denied>>;
+
 struct Round {
     transaction: Transaction,
-    replies: Vec<(oneshot::Sender<Result<Decided, Denied>>, Vec<Entry>)>,
+    replies: Vec<(Answer, Vec<Entry>)>,
     effects: Vec<Effect>,
 }
 
 fn decide(floor: &Floor, jobs: &mut Vec<Job>, now: Timestamp) -> Round {
-    let mut round = Round { transaction: Transaction::new(), replies: Vec::new(), effects: Vec::new() };
+    let mut round = Round {
+        transaction: Transaction::new(),
+        replies: Vec::new(),
+        effects: Vec::new(),
+    };
     let mut state = floor.state_mut();
     for job in jobs.drain(..) {
         let outcome = match &job.input {
@@ -117,6 +134,15 @@ fn decide(floor: &Floor, jobs: &mut Vec<Job>, now: Timestamp) -> Round {
 /// Kind and JSON of a journal entry: `alert.opened`.
 pub(crate) fn encode(entry: &Entry) -> (String, String) {
     let value = serde_json::to_value(entry).unwrap_or_default();
-    let word = |pointer: &str| value.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or("unknown").to_owned();
-    (format!("{}.{}", word("/module"), word("/entry/type")), value.to_string())
+    let word = |pointer: &str| {
+        value
+            .pointer(pointer)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("unknown")
+            .to_owned()
+    };
+    (
+        format!("{}.{}", word("/module"), word("/entry/type")),
+        value.to_string(),
+    )
 }

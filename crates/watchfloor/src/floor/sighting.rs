@@ -15,7 +15,10 @@ const MOST: usize = 50_000;
 impl Floor {
     /// Notes that an indicator was seen.
     pub(crate) fn sighted(&self, found: &IndicatorMatch) {
-        let mut waiting = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self
+            .sightings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < MOST {
             waiting.push(found.clone());
         }
@@ -26,8 +29,15 @@ impl Floor {
 pub(super) async fn keeper(floor: Arc<Floor>) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let batch = std::mem::take(&mut *floor.sightings.lock().unwrap_or_else(PoisonError::into_inner));
-        if !batch.is_empty() && let Err(error) = floor.store.sightings_add(&batch).await {
+        let batch = std::mem::take(
+            &mut *floor
+                .sightings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        if !batch.is_empty()
+            && let Err(error) = floor.store.sightings_add(&batch).await
+        {
             tracing::error!(%error, sightings = batch.len(), "sightings were not kept; their findings are in the journal");
         }
     }

@@ -22,7 +22,13 @@ use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
 
 use super::{Floor, catalog::StoreCatalog, performer, player, processor, responder};
-use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings::{Insecure, Settings}};
+use crate::{
+    clock::Clock,
+    content::Files,
+    library,
+    rulebook::Rulebook,
+    settings::{Insecure, Settings},
+};
 
 /// Journal entries that are read at once while the state is rebuilt.
 const REPLAY: u32 = 5_000;
@@ -42,7 +48,8 @@ pub(crate) struct Opened {
 /// Opens the data folder and starts every task but the listeners.
 pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Opened> {
     let dir = settings.data_dir.clone();
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create data folder {}", dir.display()))?;
+    std::fs::create_dir_all(&dir)
+        .with_context(|| format!("cannot create data folder {}", dir.display()))?;
     let lock = lock(&dir)?;
     let files = Files::load(settings.content_dir.as_deref())?;
     let (sources, mut diagnostics) = Sources::load(&files.of("sources"));
@@ -51,21 +58,31 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let rulebook = Rulebook::load(&files);
     diagnostics.extend(rulebook.diagnostics.iter().cloned());
 
-    let store = Store::open(dir.join("state.db")).await.with_context(|| format!("cannot open the state store in {}", dir.display()))?;
+    let store = Store::open(dir.join("state.db"))
+        .await
+        .with_context(|| format!("cannot open the state store in {}", dir.display()))?;
     let (state, journal) = replay(&store, State::new(Arc::new(content))).await?;
     let indicators = store.indicators().await.context("cannot read indicators")?;
 
     let catalog = StoreCatalog(store.blocking_catalog(tokio::runtime::Handle::current()));
     let root = dir.join("lake");
-    let (lake, recovery) = tokio::task::spawn_blocking(move || Lake::open(&root, Arc::new(catalog), LakeOptions::default()))
-        .await
-        .context("the lake could not be opened")?
-        .with_context(|| format!("cannot open the lake in {}", dir.display()))?;
+    let (lake, recovery) = tokio::task::spawn_blocking(move || {
+        Lake::open(&root, Arc::new(catalog), LakeOptions::default())
+    })
+    .await
+    .context("the lake could not be opened")?
+    .with_context(|| format!("cannot open the lake in {}", dir.display()))?;
     for damage in &recovery.damage {
-        tracing::error!(?damage, "a part of the write-ahead log cannot be read; everything around it was");
+        tracing::error!(
+            ?damage,
+            "a part of the write-ahead log cannot be read; everything around it was"
+        );
     }
     if let Some(cut) = &recovery.truncated {
-        tracing::info!(bytes = cut.bytes, "cut off a write that had not been acknowledged when the last process ended");
+        tracing::info!(
+            bytes = cut.bytes,
+            "cut off a write that had not been acknowledged when the last process ended"
+        );
     }
 
     let (inbox, jobs) = mpsc::channel(4_096);
@@ -96,10 +113,15 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
 
     // What was accepted and not yet in files comes before anything new.
     for frame in recovery.frames {
-        floor.frames.push(frame.context("cannot read the write-ahead log")?);
+        floor
+            .frames
+            .push(frame.context("cannot read the write-ahead log")?);
     }
     let worker = Arc::clone(&floor);
-    std::thread::Builder::new().name("process".into()).spawn(move || processor::run(&worker, &to_process)).context("cannot start a thread")?;
+    std::thread::Builder::new()
+        .name("process".into())
+        .spawn(move || processor::run(&worker, &to_process))
+        .context("cannot start a thread")?;
     let (stop, stopped) = std_mpsc::channel();
     let keeper = Arc::clone(&floor);
     let housekeeping = std::thread::Builder::new()
@@ -114,7 +136,13 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         tokio::spawn(super::sighting::keeper(Arc::clone(&floor))),
     ];
     performer::resume(&floor).await?;
-    Ok(Opened { floor, diagnostics, tasks, housekeeping: Some((stop, housekeeping)), _lock: lock })
+    Ok(Opened {
+        floor,
+        diagnostics,
+        tasks,
+        housekeeping: Some((stop, housekeeping)),
+        _lock: lock,
+    })
 }
 
 impl Opened {
@@ -136,8 +164,13 @@ impl Opened {
         }
         if let Some((stop, thread)) = self.housekeeping.take() {
             drop(stop);
-            if tokio::task::spawn_blocking(move || thread.join().is_ok()).await.is_err() {
-                tracing::warn!("housekeeping did not end in order; the next start reads the write-ahead log");
+            if tokio::task::spawn_blocking(move || thread.join().is_ok())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    "housekeeping did not end in order; the next start reads the write-ahead log"
+                );
             }
         }
         self.floor.store.close().await;
@@ -150,17 +183,27 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            bail!("data folder {} is in use by another process; talk to it with --server, or name another --data-dir", dir.display())
+            bail!(
+                "data folder {} is in use by another process; talk to it with --server, or name another --data-dir",
+                dir.display()
+            )
         }
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 
 async fn replay(store: &Store, mut state: State) -> anyhow::Result<(State, u64)> {
     let mut last = 0;
     loop {
-        let entries = store.entries(last + 1, REPLAY).await.context("cannot read the journal")?;
-        let Some(end) = entries.last().map(|e| e.seq) else { return Ok((state, last)) };
+        let entries = store
+            .entries(last + 1, REPLAY)
+            .await
+            .context("cannot read the journal")?;
+        let Some(end) = entries.last().map(|e| e.seq) else {
+            return Ok((state, last));
+        };
         for row in &entries {
             let entry: Entry = serde_json::from_str(&row.body)
                 .with_context(|| format!("journal entry {} is not one that this version knows; `watchfloor journal verify` says whether it was changed", row.seq))?;
@@ -192,7 +235,11 @@ pub(crate) fn unmapped(frame: &Frame) -> Mapped {
         .iter()
         .enumerate()
         .map(|(i, raw)| DeadLetter {
-            id: EventId::of_record(frame.received, frame.seq, u32::try_from(i).unwrap_or(u32::MAX)),
+            id: EventId::of_record(
+                frame.received,
+                frame.seq,
+                u32::try_from(i).unwrap_or(u32::MAX),
+            ),
             received: frame.received,
             source: frame.source.clone(),
             tenant: frame.tenant.clone(),
@@ -200,5 +247,8 @@ pub(crate) fn unmapped(frame: &Frame) -> Mapped {
             raw: raw.clone(),
         })
         .collect();
-    Mapped { dead, ..Mapped::default() }
+    Mapped {
+        dead,
+        ..Mapped::default()
+    }
 }

@@ -50,7 +50,9 @@ impl From<Wire> for Input {
 
 /// Reads `{"module":"alert","do":"acknowledge","alert":"…"}`.
 pub(crate) fn parse(value: Value) -> Result<Input, Problem> {
-    serde_json::from_value::<Wire>(value).map(Input::from).map_err(|e| Problem::bad(e.to_string()))
+    serde_json::from_value::<Wire>(value)
+        .map(Input::from)
+        .map_err(|e| Problem::bad(e.to_string()))
 }
 
 /// What was decided.
@@ -70,30 +72,67 @@ pub(crate) struct DecidedView {
 #[utoipa::path(post, path = "/api/v1/inputs", tag = "decisions",
     request_body(content = Object, example = json!({"module": "alert", "do": "acknowledge", "alert": "019376a0-0000-7000-8000-000000000000"})),
     responses((status = 200, body = DecidedView), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub(crate) async fn input(State(floor): State<Arc<Floor>>, Caller(who): Caller, Json(body): Json<Value>) -> Result<Json<DecidedView>, Problem> {
+pub(crate) async fn input(
+    State(floor): State<Arc<Floor>>,
+    Caller(who): Caller,
+    Json(body): Json<Value>,
+) -> Result<Json<DecidedView>, Problem> {
     let decided = floor.ask(who.actor(), parse(body)?).await.map_err(denied)?;
-    let entries = decided.entries.iter().map(|e| serde_json::to_value(e).unwrap_or_default()).collect();
-    Ok(Json(DecidedView { journal: decided.journal, entries }))
+    let entries = decided
+        .entries
+        .iter()
+        .map(|e| serde_json::to_value(e).unwrap_or_default())
+        .collect();
+    Ok(Json(DecidedView {
+        journal: decided.journal,
+        entries,
+    }))
 }
 
 fn denied(denied: Denied) -> Problem {
     match denied {
         Denied::Refused(refusal) => refusal.into(),
-        Denied::Down => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "going down", denied.to_string()),
+        Denied::Down => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "going down",
+            denied.to_string(),
+        ),
     }
 }
 
 /// `POST /act`: a form of the console.
-pub(crate) async fn form(State(floor): State<Arc<Floor>>, Person(who): Person, Form(fields): Form<BTreeMap<String, String>>) -> Response {
+pub(crate) async fn form(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Form(fields): Form<BTreeMap<String, String>>,
+) -> Response {
     let refuse = |problem: &Problem| {
-        let page = frame::bare(&problem.title, &html! { h1 { (problem.title) } p.note.error role="alert" { (problem.detail) } p { a href="/" { "Back to Now" } } });
-        (StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST), Html(page.into_string())).into_response()
+        let page = frame::bare(
+            &problem.title,
+            &html! { h1 { (problem.title) } p.note.error role="alert" { (problem.detail) } p { a href="/" { "Back to Now" } } },
+        );
+        (
+            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST),
+            Html(page.into_string()),
+        )
+            .into_response()
     };
-    if !fields.get("csrf").is_some_and(|sent| who.sent_by_own_form(sent)) {
-        return refuse(&Problem::new(StatusCode::FORBIDDEN, "not allowed", "the form is from another session; open the page again"));
+    if !fields
+        .get("csrf")
+        .is_some_and(|sent| who.sent_by_own_form(sent))
+    {
+        return refuse(&Problem::new(
+            StatusCode::FORBIDDEN,
+            "not allowed",
+            "the form is from another session; open the page again",
+        ));
     }
     // Only a path of ours: a form must not be able to send the browser elsewhere.
-    let back = fields.get("back").filter(|b| b.starts_with('/') && !b.starts_with("//") && !b.contains('\\')).cloned().unwrap_or_else(|| "/".to_owned());
+    let back = fields
+        .get("back")
+        .filter(|b| b.starts_with('/') && !b.starts_with("//") && !b.contains('\\'))
+        .cloned()
+        .unwrap_or_else(|| "/".to_owned());
     let input = match parse(nested(&fields)) {
         Ok(input) => input,
         Err(problem) => return refuse(&problem),
@@ -113,13 +152,21 @@ fn nested(fields: &BTreeMap<String, String>) -> Value {
             continue;
         }
         let value = match (name.as_str(), fields.get("value.type").map(String::as_str)) {
-            ("value.value", Some("int")) => text.trim().parse::<i64>().map_or_else(|_| json!(text), |n| json!(n)),
+            ("value.value", Some("int")) => text
+                .trim()
+                .parse::<i64>()
+                .map_or_else(|_| json!(text), |n| json!(n)),
             ("value.value", Some("bool")) => match text.trim() {
                 "yes" | "true" => json!(true),
                 "no" | "false" => json!(false),
                 other => json!(other),
             },
-            _ if name.ends_with("[]") => json!(text.split(',').map(str::trim).filter(|t| !t.is_empty()).collect::<Vec<_>>()),
+            _ if name.ends_with("[]") => json!(
+                text.split(',')
+                    .map(str::trim)
+                    .filter(|t| !t.is_empty())
+                    .collect::<Vec<_>>()
+            ),
             _ => json!(text),
         };
         put(&mut root, name.trim_end_matches("[]"), value);
@@ -130,7 +177,11 @@ fn nested(fields: &BTreeMap<String, String>) -> Value {
 /// `{"0": a, "1": b}` is how a form writes `[a, b]`.
 fn lists(value: Value) -> Value {
     match value {
-        Value::Object(map) if !map.is_empty() && map.keys().all(|k| k.bytes().all(|b| b.is_ascii_digit())) => Value::Array(map.into_iter().map(|(_, v)| lists(v)).collect()),
+        Value::Object(map)
+            if !map.is_empty() && map.keys().all(|k| k.bytes().all(|b| b.is_ascii_digit())) =>
+        {
+            Value::Array(map.into_iter().map(|(_, v)| lists(v)).collect())
+        }
         Value::Object(map) => Value::Object(map.into_iter().map(|(k, v)| (k, lists(v))).collect()),
         other => other,
     }
@@ -154,9 +205,21 @@ mod tests {
     #[test]
     fn a_form_becomes_the_json_of_an_input() {
         let fields = [
-            ("csrf", "x"), ("back", "/"), ("module", "incident"), ("do", "record-fact"), ("value.type", "int"), ("value.value", "412"), ("note", ""), ("events[]", "a, b"), ("acknowledged.0", "x, y"), ("acknowledged.1", "z"),
+            ("csrf", "x"),
+            ("back", "/"),
+            ("module", "incident"),
+            ("do", "record-fact"),
+            ("value.type", "int"),
+            ("value.value", "412"),
+            ("note", ""),
+            ("events[]", "a, b"),
+            ("acknowledged.0", "x, y"),
+            ("acknowledged.1", "z"),
         ];
-        let fields = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let fields = fields
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         assert_eq!(
             nested(&fields),
             json!({"module": "incident", "do": "record-fact", "value": {"type": "int", "value": 412}, "events": ["a", "b"], "acknowledged": ["x, y", "z"]})

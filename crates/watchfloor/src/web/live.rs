@@ -13,7 +13,10 @@ use super::session::Person;
 use crate::floor::Floor;
 
 /// `GET /live`: one event per transaction, naming the modules whose entries it holds.
-pub(crate) async fn stream(State(floor): State<Arc<Floor>>, Person(_): Person) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(crate) async fn stream(
+    State(floor): State<Arc<Floor>>,
+    Person(_): Person,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let news = BroadcastStream::new(floor.news()).filter_map(|news| async move {
         // A reader that fell behind is told that everything may have changed.
         let (id, modules) = match news {
@@ -23,7 +26,10 @@ pub(crate) async fn stream(State(floor): State<Arc<Floor>>, Person(_): Person) -
                 modules.dedup();
                 (news.journal.to_string(), modules.join(","))
             }
-            Err(_) => (String::new(), "alert,incident,run,oncall,obligation,comms,exercise".to_owned()),
+            Err(_) => (
+                String::new(),
+                "alert,incident,run,oncall,obligation,comms,exercise".to_owned(),
+            ),
         };
         Some(Ok(Event::default().event("journal").id(id).data(modules)))
     });

@@ -8,11 +8,14 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware, routing::{get, post}};
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
 
 use crate::{api, console::assets, floor::Floor};
 
-pub(crate) use act::{DecidedView, parse};
+pub(crate) use act::DecidedView;
 
 /// Every route of the console and the API.
 pub(crate) fn router(floor: Arc<Floor>) -> Router {
@@ -37,7 +40,10 @@ pub(crate) fn router(floor: Arc<Floor>) -> Router {
         .route("/act", post(act::form))
         .route("/live", get(live::stream))
         .route("/sign-in", get(sign_in::page).post(sign_in::with_password))
-        .route("/sign-in/link", get(sign_in::link_page).post(sign_in::with_link))
+        .route(
+            "/sign-in/link",
+            get(sign_in::link_page).post(sign_in::with_link),
+        )
         .route("/sign-out", post(sign_in::out))
         .route("/assets/{name}", get(assets::asset))
         .route("/api/v1/inputs", post(act::input))

@@ -15,27 +15,58 @@ use watchfloor_types::{AlertId, DraftId, EventId, ExerciseId, IncidentId, RuleId
 use super::session::{Person, Who};
 use crate::{
     api::problem::Problem,
-    console::{self, alerts::Filter, frame::{Page, Waiting, frame}, now::Figures},
+    console::{
+        self,
+        alerts::Filter,
+        frame::{Page, Waiting, frame},
+        now::Figures,
+    },
     doc::{self, Form as Format},
     floor::Floor,
     search::{self, Ask},
 };
 
 /// Frames a body. `build` gets the state; the lock is held only while the page is built.
-fn show(floor: &Floor, who: &Who, title: &str, section: &str, live: &str, build: impl FnOnce(&watchfloor_respond::State) -> Option<Markup>) -> Response {
+fn show(
+    floor: &Floor,
+    who: &Who,
+    title: &str,
+    section: &str,
+    live: &str,
+    build: impl FnOnce(&watchfloor_respond::State) -> Option<Markup>,
+) -> Response {
     let now = floor.clock.now();
     let state = floor.state();
-    let Some(body) = build(&state) else { return not_found(title) };
+    let Some(body) = build(&state) else {
+        return not_found(title);
+    };
     let playing = state.exercises.live().next().map(|p| p.plan.title.clone());
-    let waiting = Waiting { now: state.needs(now).len(), alerts: state.alerts.open().len(), incidents: state.incidents.open().len() };
+    let waiting = Waiting {
+        now: state.needs(now).len(),
+        alerts: state.alerts.open().len(),
+        incidents: state.incidents.open().len(),
+    };
     drop(state);
-    let page = Page { title, section, live, exercise: playing.as_deref(), user: who.user.as_str(), csrf: who.csrf(), waiting, now };
+    let page = Page {
+        title,
+        section,
+        live,
+        exercise: playing.as_deref(),
+        user: who.user.as_str(),
+        csrf: who.csrf(),
+        waiting,
+        now,
+    };
     Html(frame(&page, &body).into_string()).into_response()
 }
 
 fn not_found(what: &str) -> Response {
     let body = html! { h1 { "Not found" } p { "There is no such " (what.to_lowercase()) "." } p { a href="/" { "Back to Now" } } };
-    (StatusCode::NOT_FOUND, Html(console::frame::bare("Not found", &body).into_string())).into_response()
+    (
+        StatusCode::NOT_FOUND,
+        Html(console::frame::bare("Not found", &body).into_string()),
+    )
+        .into_response()
 }
 
 fn id<T: std::str::FromStr>(text: &str) -> Option<T> {
@@ -51,7 +82,14 @@ pub(crate) async fn missing() -> Response {
 pub(crate) async fn now(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
     let figures = figures(&floor);
     let at = floor.clock.now();
-    show(&floor, &who, "Now", "/", "alert,incident,run,oncall,obligation,comms,exercise", |state| Some(console::now::page(state, figures, at)))
+    show(
+        &floor,
+        &who,
+        "Now",
+        "/",
+        "alert,incident,run,oncall,obligation,comms,exercise",
+        |state| Some(console::now::page(state, figures, at)),
+    )
 }
 
 /// Figures of the pipeline.
@@ -67,22 +105,45 @@ pub(crate) fn figures(floor: &Floor) -> Figures {
 }
 
 /// `GET /alerts`
-pub(crate) async fn alerts(State(floor): State<Arc<Floor>>, Person(who): Person, Query(filter): Query<Filter>) -> Response {
-    show(&floor, &who, "Alerts", "/alerts", "alert", |state| Some(console::alerts::page(state, &filter, None, who.csrf())))
+pub(crate) async fn alerts(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Query(filter): Query<Filter>,
+) -> Response {
+    show(&floor, &who, "Alerts", "/alerts", "alert", |state| {
+        Some(console::alerts::page(state, &filter, None, who.csrf()))
+    })
 }
 
 /// `GET /alerts/{id}`
-pub(crate) async fn alert(State(floor): State<Arc<Floor>>, Person(who): Person, Path(alert): Path<String>, Query(filter): Query<Filter>) -> Response {
+pub(crate) async fn alert(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(alert): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Response {
     let wanted = id::<AlertId>(&alert);
     show(&floor, &who, "Alert", "/alerts", "alert", |state| {
         let found = state.alerts.get(wanted?)?.id;
-        Some(console::alerts::page(state, &filter, Some(found), who.csrf()))
+        Some(console::alerts::page(
+            state,
+            &filter,
+            Some(found),
+            who.csrf(),
+        ))
     })
 }
 
 /// `GET /incidents`
 pub(crate) async fn incidents(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
-    show(&floor, &who, "Incidents", "/incidents", "incident", |state| Some(console::incidents::list(state)))
+    show(
+        &floor,
+        &who,
+        "Incidents",
+        "/incidents",
+        "incident",
+        |state| Some(console::incidents::list(state)),
+    )
 }
 
 #[derive(Deserialize, Default)]
@@ -92,12 +153,32 @@ pub(crate) struct Tab {
 }
 
 /// `GET /incidents/{id}`: by id or by short name.
-pub(crate) async fn incident(State(floor): State<Arc<Floor>>, Person(who): Person, Path(incident): Path<String>, Query(tab): Query<Tab>) -> Response {
+pub(crate) async fn incident(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(incident): Path<String>,
+    Query(tab): Query<Tab>,
+) -> Response {
     let at = floor.clock.now();
-    show(&floor, &who, "Incident", "/incidents", "incident,alert,run,obligation,comms", |state| {
-        let found = id::<IncidentId>(&incident).and_then(|i| state.incidents.get(i)).or_else(|| state.incidents.named(&incident))?;
-        Some(console::incidents::page(state, found, &tab.tab, who.csrf(), at))
-    })
+    show(
+        &floor,
+        &who,
+        "Incident",
+        "/incidents",
+        "incident,alert,run,obligation,comms",
+        |state| {
+            let found = id::<IncidentId>(&incident)
+                .and_then(|i| state.incidents.get(i))
+                .or_else(|| state.incidents.named(&incident))?;
+            Some(console::incidents::page(
+                state,
+                found,
+                &tab.tab,
+                who.csrf(),
+                at,
+            ))
+        },
+    )
 }
 
 #[derive(Deserialize)]
@@ -108,13 +189,25 @@ pub(crate) struct PacketForm {
 }
 
 /// `POST /incidents/{id}/packet`
-pub(crate) async fn packet(State(floor): State<Arc<Floor>>, Person(who): Person, Path(incident): Path<String>, Form(form): Form<PacketForm>) -> Response {
+pub(crate) async fn packet(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(incident): Path<String>,
+    Form(form): Form<PacketForm>,
+) -> Response {
     if !who.sent_by_own_form(&form.csrf) {
-        return Problem::new(StatusCode::FORBIDDEN, "not allowed", "the form is from another session").into_response();
+        return Problem::new(
+            StatusCode::FORBIDDEN,
+            "not allowed",
+            "the form is from another session",
+        )
+        .into_response();
     }
     let document = {
         let state = floor.state();
-        id::<IncidentId>(&incident).and_then(|i| doc::packet::build(&state, i, form.audience, floor.journal(), floor.clock.now()))
+        id::<IncidentId>(&incident).and_then(|i| {
+            doc::packet::build(&state, i, form.audience, floor.journal(), floor.clock.now())
+        })
     };
     match document {
         Some(document) => render(document, form.format, "packet").await,
@@ -122,14 +215,34 @@ pub(crate) async fn packet(State(floor): State<Arc<Floor>>, Person(who): Person,
     }
 }
 
-async fn render(document: watchfloor_press::Document, format: Format, name: &'static str) -> Response {
+async fn render(
+    document: watchfloor_press::Document,
+    format: Format,
+    name: &'static str,
+) -> Response {
     let made = tokio::task::spawn_blocking(move || doc::render(&document, format)).await;
     match made {
         Ok(Ok(bytes)) => {
-            let disposition = format!("{}; filename=\"{name}.{}\"", if format == Format::Html { "inline" } else { "attachment" }, format.extension());
+            let disposition = format!(
+                "{}; filename=\"{name}.{}\"",
+                if format == Format::Html {
+                    "inline"
+                } else {
+                    "attachment"
+                },
+                format.extension()
+            );
             // A document carries its own style, which the console's policy would not let through.
             let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox";
-            ([(header::CONTENT_TYPE, format.content_type().to_owned()), (header::CONTENT_DISPOSITION, disposition), (header::CONTENT_SECURITY_POLICY, policy.to_owned())], bytes).into_response()
+            (
+                [
+                    (header::CONTENT_TYPE, format.content_type().to_owned()),
+                    (header::CONTENT_DISPOSITION, disposition),
+                    (header::CONTENT_SECURITY_POLICY, policy.to_owned()),
+                ],
+                bytes,
+            )
+                .into_response()
         }
         Ok(Err(error)) => Problem::internal(&error).into_response(),
         Err(error) => Problem::internal(&error).into_response(),
@@ -137,7 +250,11 @@ async fn render(document: watchfloor_press::Document, format: Format, name: &'st
 }
 
 /// `GET /runs/{id}`
-pub(crate) async fn run(State(floor): State<Arc<Floor>>, Person(who): Person, Path(run): Path<String>) -> Response {
+pub(crate) async fn run(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(run): Path<String>,
+) -> Response {
     show(&floor, &who, "Run", "/incidents", "run", |state| {
         let found = state.runs.get(id::<RunId>(&run)?)?;
         let back = format!("/runs/{}", found.id);
@@ -150,22 +267,46 @@ pub(crate) async fn run(State(floor): State<Arc<Floor>>, Person(who): Person, Pa
 }
 
 /// `GET /drafts/{id}`
-pub(crate) async fn draft(State(floor): State<Arc<Floor>>, Person(who): Person, Path(draft): Path<String>) -> Response {
-    show(&floor, &who, "Draft", "/incidents", "comms", |state| Some(console::drafts::page(state, state.comms.get(id::<DraftId>(&draft)?)?, who.csrf())))
+pub(crate) async fn draft(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(draft): Path<String>,
+) -> Response {
+    show(&floor, &who, "Draft", "/incidents", "comms", |state| {
+        Some(console::drafts::page(
+            state,
+            state.comms.get(id::<DraftId>(&draft)?)?,
+            who.csrf(),
+        ))
+    })
 }
 
 /// `GET /search`
-pub(crate) async fn search(State(floor): State<Arc<Floor>>, Person(who): Person, Query(ask): Query<Ask>) -> Response {
+pub(crate) async fn search(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Query(ask): Query<Ask>,
+) -> Response {
     let found = search::run(&floor, &ask).await;
-    show(&floor, &who, "Search", "/search", "", |_| Some(console::search::page(&ask, &found)))
+    show(&floor, &who, "Search", "/search", "", |_| {
+        Some(console::search::page(&ask, &found))
+    })
 }
 
 /// `GET /events/{id}`
-pub(crate) async fn event(State(floor): State<Arc<Floor>>, Person(who): Person, Path(event): Path<String>) -> Response {
-    let Some(wanted) = id::<EventId>(&event) else { return not_found("event") };
+pub(crate) async fn event(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(event): Path<String>,
+) -> Response {
+    let Some(wanted) = id::<EventId>(&event) else {
+        return not_found("event");
+    };
     let reader = Arc::clone(&floor);
     match tokio::task::spawn_blocking(move || reader.lake.get(wanted)).await {
-        Ok(Ok(row)) => show(&floor, &who, "Event", "/search", "", |_| Some(console::search::event(&row?))),
+        Ok(Ok(row)) => show(&floor, &who, "Event", "/search", "", |_| {
+            Some(console::search::event(&row?))
+        }),
         Ok(Err(error)) => Problem::internal(&error).into_response(),
         Err(error) => Problem::internal(&error).into_response(),
     }
@@ -178,26 +319,67 @@ pub(crate) struct Words {
 }
 
 /// `GET /rules`
-pub(crate) async fn rules(State(floor): State<Arc<Floor>>, Person(who): Person, Query(words): Query<Words>) -> Response {
+pub(crate) async fn rules(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Query(words): Query<Words>,
+) -> Response {
     let rulebook = floor.rulebook();
-    show(&floor, &who, "Rules", "/rules", "", |state| Some(console::rules::list(&rulebook, state, &words.q)))
+    show(&floor, &who, "Rules", "/rules", "", |state| {
+        Some(console::rules::list(&rulebook, state, &words.q))
+    })
 }
 
 /// `GET /rules/{id}`
-pub(crate) async fn rule(State(floor): State<Arc<Floor>>, Person(who): Person, Path(rule): Path<String>) -> Response {
+pub(crate) async fn rule(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(rule): Path<String>,
+) -> Response {
     let rulebook = floor.rulebook();
-    show(&floor, &who, "Rule", "/rules", "", |state| Some(console::rules::page(&rulebook, rulebook.engine.document(&id::<RuleId>(&rule)?)?, state)))
+    show(&floor, &who, "Rule", "/rules", "", |state| {
+        Some(console::rules::page(
+            &rulebook,
+            rulebook.engine.document(&id::<RuleId>(&rule)?)?,
+            state,
+        ))
+    })
 }
 
 /// `GET /exercises`
 pub(crate) async fn exercises(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
-    show(&floor, &who, "Exercises", "/exercises", "exercise", |state| Some(console::exercises::list(state, who.csrf())))
+    show(
+        &floor,
+        &who,
+        "Exercises",
+        "/exercises",
+        "exercise",
+        |state| Some(console::exercises::list(state, who.csrf())),
+    )
 }
 
 /// `GET /exercises/{id}`
-pub(crate) async fn exercise(State(floor): State<Arc<Floor>>, Person(who): Person, Path(exercise): Path<String>) -> Response {
+pub(crate) async fn exercise(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    Path(exercise): Path<String>,
+) -> Response {
     let at = floor.clock.now();
-    show(&floor, &who, "Exercise", "/exercises", "exercise,alert", |state| Some(console::exercises::page(state, state.exercises.get(id::<ExerciseId>(&exercise)?)?, who.csrf(), at)))
+    show(
+        &floor,
+        &who,
+        "Exercise",
+        "/exercises",
+        "exercise,alert",
+        |state| {
+            Some(console::exercises::page(
+                state,
+                state.exercises.get(id::<ExerciseId>(&exercise)?)?,
+                who.csrf(),
+                at,
+            ))
+        },
+    )
 }
 
 #[derive(Deserialize)]
@@ -206,10 +388,16 @@ pub(crate) struct In {
 }
 
 /// `GET /exercises/{id}/report`
-pub(crate) async fn exercise_report(State(floor): State<Arc<Floor>>, Person(_): Person, Path(exercise): Path<String>, Query(wanted): Query<In>) -> Response {
+pub(crate) async fn exercise_report(
+    State(floor): State<Arc<Floor>>,
+    Person(_): Person,
+    Path(exercise): Path<String>,
+    Query(wanted): Query<In>,
+) -> Response {
     let document = {
         let state = floor.state();
-        id::<ExerciseId>(&exercise).and_then(|e| doc::after_action::build(&state, e, floor.journal(), floor.clock.now()))
+        id::<ExerciseId>(&exercise)
+            .and_then(|e| doc::after_action::build(&state, e, floor.journal(), floor.clock.now()))
     };
     match document {
         Some(document) => render(document, wanted.format, "after-action-report").await,
@@ -219,8 +407,14 @@ pub(crate) async fn exercise_report(State(floor): State<Arc<Floor>>, Person(_): 
 
 /// `GET /sources`
 pub(crate) async fn sources(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
-    let figures = floor.figures.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    show(&floor, &who, "Sources", "/sources", "", |_| Some(console::sources::page(&floor.sources, &figures)))
+    let figures = floor
+        .figures
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    show(&floor, &who, "Sources", "/sources", "", |_| {
+        Some(console::sources::page(&floor.sources, &figures))
+    })
 }
 
 /// `GET /settings`

@@ -35,7 +35,10 @@ pub(crate) struct Who {
 impl Who {
     /// As decisions know them.
     pub(crate) fn actor(&self) -> Actor {
-        Actor::Person { user: self.user.clone(), roles: self.roles.clone() }
+        Actor::Person {
+            user: self.user.clone(),
+            roles: self.roles.clone(),
+        }
     }
 
     /// Whether they hold a role.
@@ -50,7 +53,9 @@ impl Who {
 
     /// Whether `sent` is the token that this session's forms carry.
     pub(crate) fn sent_by_own_form(&self, sent: &str) -> bool {
-        self.csrf.as_deref().is_some_and(|own| secrets::same(own, sent))
+        self.csrf
+            .as_deref()
+            .is_some_and(|own| secrets::same(own, sent))
     }
 }
 
@@ -83,20 +88,52 @@ impl FromRequestParts<Arc<Floor>> for Caller {
             .and_then(|v| v.strip_prefix("Bearer "))
             .map(str::trim);
         if let Some(token) = bearer {
-            return by_token(floor, token).await.map(Self).ok_or_else(Problem::unauthorized);
+            return by_token(floor, token)
+                .await
+                .map(Self)
+                .ok_or_else(Problem::unauthorized);
         }
-        let who = by_cookie(floor, &parts.headers).await.ok_or_else(Problem::unauthorized)?;
+        let who = by_cookie(floor, &parts.headers)
+            .await
+            .ok_or_else(Problem::unauthorized)?;
         // A page of another site can send our cookie; it cannot set this header.
-        let safe = parts.method.is_safe() || parts.headers.get("x-csrf").and_then(|v| v.to_str().ok()).is_some_and(|sent| who.sent_by_own_form(sent));
-        if safe { Ok(Self(who)) } else { Err(Problem::new(StatusCode::FORBIDDEN, "not allowed", "send the session's form token as `x-csrf`")) }
+        let safe = parts.method.is_safe()
+            || parts
+                .headers
+                .get("x-csrf")
+                .and_then(|v| v.to_str().ok())
+                .is_some_and(|sent| who.sent_by_own_form(sent));
+        if safe {
+            Ok(Self(who))
+        } else {
+            Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "not allowed",
+                "send the session's form token as `x-csrf`",
+            ))
+        }
     }
 }
 
 async fn by_token(floor: &Floor, token: &str) -> Option<Who> {
-    let found = floor.store.token_valid(&secrets::token_hash(token), TokenKind::Api, floor.clock.now()).await;
-    let details = found.inspect_err(|error| tracing::error!(%error, "cannot look up a token")).ok()??.details;
+    let found = floor
+        .store
+        .token_valid(
+            &secrets::token_hash(token),
+            TokenKind::Api,
+            floor.clock.now(),
+        )
+        .await;
+    let details = found
+        .inspect_err(|error| tracing::error!(%error, "cannot look up a token"))
+        .ok()??
+        .details;
     let account = floor.store.account(&details.account?).await.ok()??;
-    account.disabled.is_none().then_some(Who { user: account.id, roles: account.roles, csrf: None })
+    account.disabled.is_none().then_some(Who {
+        user: account.id,
+        roles: account.roles,
+        csrf: None,
+    })
 }
 
 async fn by_cookie(floor: &Floor, headers: &HeaderMap) -> Option<Who> {
@@ -106,9 +143,18 @@ async fn by_cookie(floor: &Floor, headers: &HeaderMap) -> Option<Who> {
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
-    let found = floor.store.session(&secrets::token_hash(token), floor.clock.now()).await;
-    let session = found.inspect_err(|error| tracing::error!(%error, "cannot look up a session")).ok()??;
-    Some(Who { user: session.account.id, roles: session.account.roles, csrf: Some(session.csrf.reveal().clone()) })
+    let found = floor
+        .store
+        .session(&secrets::token_hash(token), floor.clock.now())
+        .await;
+    let session = found
+        .inspect_err(|error| tracing::error!(%error, "cannot look up a session"))
+        .ok()??;
+    Some(Who {
+        user: session.account.id,
+        roles: session.account.roles,
+        csrf: Some(session.csrf.reveal().clone()),
+    })
 }
 
 /// Begins a session and returns the cookie that carries it.
@@ -124,17 +170,32 @@ pub(crate) async fn begin(floor: &Floor, user: &UserId, now: Timestamp) -> anyho
             csrf: Secret::new(secrets::token("")?.reveal().clone()),
         })
         .await?;
-    let secure = if floor.settings.tls.is_some() { "; Secure" } else { "" };
-    Ok(format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", token.reveal(), LASTS.as_secs()))
+    let secure = if floor.settings.tls.is_some() {
+        "; Secure"
+    } else {
+        ""
+    };
+    Ok(format!(
+        "{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
+        token.reveal(),
+        LASTS.as_secs()
+    ))
 }
 
 /// Ends the session of a request and returns the cookie that removes it.
 pub(crate) async fn end(floor: &Floor, headers: &HeaderMap) -> anyhow::Result<String> {
-    let token = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';')).find_map(|p| p.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let token = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(';'))
+        .find_map(|p| p.trim().strip_prefix(COOKIE)?.strip_prefix('='));
     if let Some(token) = token {
         floor.store.session_end(&secrets::token_hash(token)).await?;
     }
-    Ok(format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"))
+    Ok(format!(
+        "{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+    ))
 }
 
 /// Slows down guessing: after five failures an account waits half a minute.
@@ -148,7 +209,9 @@ impl Guard {
     /// Whether `user` may try now.
     pub(crate) fn may_try(&self, user: &str, now: Timestamp) -> bool {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(user).is_none_or(|(failures, last)| *failures < Self::FREE || now.duration_since(*last) > Self::WAIT)
+        all.get(user).is_none_or(|(failures, last)| {
+            *failures < Self::FREE || now.duration_since(*last) > Self::WAIT
+        })
     }
 
     /// Takes note of an attempt.

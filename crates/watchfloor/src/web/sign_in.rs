@@ -50,16 +50,32 @@ pub(crate) struct Credentials {
 }
 
 /// `POST /sign-in`
-pub(crate) async fn with_password(State(floor): State<Arc<Floor>>, Form(given): Form<Credentials>) -> Response {
+pub(crate) async fn with_password(
+    State(floor): State<Arc<Floor>>,
+    Form(given): Form<Credentials>,
+) -> Response {
     let now = floor.clock.now();
     if !GUARD.may_try(&given.user, now) {
-        return (StatusCode::TOO_MANY_REQUESTS, Html(form(Some("Too many attempts. Wait half a minute.")))).into_response();
+        return (
+            StatusCode::TOO_MANY_REQUESTS,
+            Html(form(Some("Too many attempts. Wait half a minute."))),
+        )
+            .into_response();
     }
     let account = match given.user.parse::<UserId>() {
-        Ok(id) => floor.store.account(&id).await.ok().flatten().filter(|a| a.disabled.is_none()),
+        Ok(id) => floor
+            .store
+            .account(&id)
+            .await
+            .ok()
+            .flatten()
+            .filter(|a| a.disabled.is_none()),
         Err(_) => None,
     };
-    let hash = account.as_ref().and_then(|a| a.password.as_ref()).map(|p| p.reveal().clone());
+    let hash = account
+        .as_ref()
+        .and_then(|a| a.password.as_ref())
+        .map(|p| p.reveal().clone());
     // Argon2 takes tens of milliseconds on purpose; an unknown account takes as long as a known one.
     let checked = tokio::task::spawn_blocking(move || match hash {
         Some(hash) => secrets::password_is(given.password.reveal(), &hash),
@@ -67,10 +83,18 @@ pub(crate) async fn with_password(State(floor): State<Arc<Floor>>, Form(given): 
     })
     .await
     .unwrap_or(false);
-    GUARD.note(&given.user, if checked { Worked::Yes } else { Worked::No }, now);
+    GUARD.note(
+        &given.user,
+        if checked { Worked::Yes } else { Worked::No },
+        now,
+    );
     match account {
         Some(account) if checked => enter(&floor, &account.id).await,
-        _ => (StatusCode::UNAUTHORIZED, Html(form(Some("Account or password is wrong.")))).into_response(),
+        _ => (
+            StatusCode::UNAUTHORIZED,
+            Html(form(Some("Account or password is wrong."))),
+        )
+            .into_response(),
     }
 }
 
@@ -119,14 +143,25 @@ pub(crate) struct LinkForm {
 }
 
 /// `POST /sign-in/link`
-pub(crate) async fn with_link(State(floor): State<Arc<Floor>>, Form(given): Form<LinkForm>) -> Response {
+pub(crate) async fn with_link(
+    State(floor): State<Arc<Floor>>,
+    Form(given): Form<LinkForm>,
+) -> Response {
     let now = floor.clock.now();
     let password = given.password.reveal().clone();
     if !password.is_empty() && password.chars().count() < SHORTEST {
         let error = format!("A password has at least {SHORTEST} characters.");
-        return (StatusCode::BAD_REQUEST, Html(link_form(&given.token, Some(&error)))).into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            Html(link_form(&given.token, Some(&error))),
+        )
+            .into_response();
     }
-    let user = match floor.store.link_use(&secrets::token_hash(&given.token), now).await {
+    let user = match floor
+        .store
+        .link_use(&secrets::token_hash(&given.token), now)
+        .await
+    {
         Ok(Some(user)) => user,
         Ok(None) => {
             let error = "This link was used already or has expired. On the server: watchfloor user link NAME";
@@ -153,7 +188,12 @@ pub(crate) struct Own {
 }
 
 /// `POST /sign-out`
-pub(crate) async fn out(State(floor): State<Arc<Floor>>, Person(who): Person, headers: HeaderMap, Form(own): Form<Own>) -> Response {
+pub(crate) async fn out(
+    State(floor): State<Arc<Floor>>,
+    Person(who): Person,
+    headers: HeaderMap,
+    Form(own): Form<Own>,
+) -> Response {
     if !who.sent_by_own_form(&own.csrf) {
         return StatusCode::FORBIDDEN.into_response();
     }

@@ -6,7 +6,10 @@ use crate::program::json;
 
 fn play() -> (tempfile::TempDir, Value) {
     let dir = tempfile::tempdir().unwrap();
-    let result = json(dir.path(), &["demo", "--headless", "--json", "--data-dir", "floor"]);
+    let result = json(
+        dir.path(),
+        &["demo", "--headless", "--json", "--data-dir", "floor"],
+    );
     (dir, result)
 }
 
@@ -20,24 +23,59 @@ fn paper_lantern_is_detected_in_one_incident_with_clocks_drafts_and_packets() {
     assert!(incidents[0]["findings"].as_u64().unwrap() >= 8);
     assert!(!r["runs"].as_array().unwrap().is_empty());
 
-    let clock = |stage: &str| r["clocks"].as_array().unwrap().iter().find(|c| c["stage"] == stage).unwrap_or_else(|| panic!("no clock {stage}: {:#}", r["clocks"])).clone();
+    let clock = |stage: &str| {
+        r["clocks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["stage"] == stage)
+            .unwrap_or_else(|| panic!("no clock {stage}: {:#}", r["clocks"]))
+            .clone()
+    };
     // From the first awareness at 08:09, not from the decision at 09:30 that confirmed it.
     for stage in ["gdpr-72h", "nis2-24h"] {
         assert_eq!(clock(stage)["from"], clock("gdpr-72h")["from"], "{stage}");
     }
-    assert!(clock("gdpr-72h")["from"].as_str().unwrap().starts_with("2027-03-02T08:09:"), "{:#}", clock("gdpr-72h"));
-    assert!(clock("gdpr-72h")["safe"].as_str().unwrap().starts_with("2027-03-05T08:"), "{:#}", clock("gdpr-72h"));
+    assert!(
+        clock("gdpr-72h")["from"]
+            .as_str()
+            .unwrap()
+            .starts_with("2027-03-02T08:09:"),
+        "{:#}",
+        clock("gdpr-72h")
+    );
+    assert!(
+        clock("gdpr-72h")["safe"]
+            .as_str()
+            .unwrap()
+            .starts_with("2027-03-05T08:"),
+        "{:#}",
+        clock("gdpr-72h")
+    );
     assert!(clock("sec-4bd")["safe"].as_str().is_some());
     for c in r["clocks"].as_array().unwrap() {
-        assert!(!c["citations"].as_array().unwrap().is_empty(), "a clock without a source: {c:#}");
+        assert!(
+            !c["citations"].as_array().unwrap().is_empty(),
+            "a clock without a source: {c:#}"
+        );
         assert!(c["notice"].as_str().unwrap().contains("ot legal advice"));
     }
 
-    let audiences: std::collections::BTreeSet<&str> = r["drafts"].as_array().unwrap().iter().filter_map(|d| d["audience"].as_str()).collect();
+    let audiences: std::collections::BTreeSet<&str> = r["drafts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|d| d["audience"].as_str())
+        .collect();
     for audience in ["executive", "customer", "regulator"] {
         assert!(audiences.contains(audience), "{audiences:?}");
     }
-    for d in r["drafts"].as_array().unwrap().iter().filter(|d| d["approved_by"].is_string()) {
+    for d in r["drafts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|d| d["approved_by"].is_string())
+    {
         assert_ne!(d["author"], d["approved_by"], "{d:#}");
     }
 
@@ -50,12 +88,21 @@ fn paper_lantern_is_detected_in_one_incident_with_clocks_drafts_and_packets() {
             "docx" => b"PK\x03\x04",
             _ => b"<!DOCTYPE html>",
         };
-        assert!(bytes.len() > 1_000 && bytes[..start.len()].eq_ignore_ascii_case(start), "{path}");
+        assert!(
+            bytes.len() > 1_000 && bytes[..start.len()].eq_ignore_ascii_case(start),
+            "{path}"
+        );
     }
     assert!(r["seconds"].as_f64().unwrap() <= 60.0, "{}", r["seconds"]);
 
     // The journal of the play is intact, and playing again gives the same score.
-    assert_eq!(json(dir.path(), &["--data-dir", "floor", "journal", "verify", "--json"])["intact"], true);
+    assert_eq!(
+        json(
+            dir.path(),
+            &["--data-dir", "floor", "journal", "verify", "--json"]
+        )["intact"],
+        true
+    );
     let (_again, second) = play();
     assert_eq!(r["score"], second["score"]);
 }

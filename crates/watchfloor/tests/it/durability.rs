@@ -4,25 +4,47 @@ use std::{
     collections::BTreeMap,
     io::Write as _,
     net::TcpStream,
-    sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use crate::program::Server;
 
 /// Sends numbered events over one interface until told to stop; notes what was acknowledged.
-fn sender(server: &Server, wire: Wire, numbers: std::ops::Range<u64>, acknowledged: Arc<Mutex<Vec<u64>>>, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<u64> {
-    let (base, token) = (server.at("ingest").to_owned(), server.at("ingest_token").to_owned());
+fn sender(
+    server: &Server,
+    wire: Wire,
+    numbers: std::ops::Range<u64>,
+    acknowledged: Arc<Mutex<Vec<u64>>>,
+    stop: Arc<AtomicBool>,
+) -> std::thread::JoinHandle<u64> {
+    let (base, token) = (
+        server.at("ingest").to_owned(),
+        server.at("ingest_token").to_owned(),
+    );
     std::thread::spawn(move || {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20))).build().into();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .into();
         let mut next = numbers.start;
         while next < numbers.end && !stop.load(Ordering::Relaxed) {
             let batch: Vec<u64> = (next..(next + 500).min(numbers.end)).collect();
             let request = match wire {
-                Wire::Bulk => agent.post(format!("{base}/_bulk")).header("content-type", "application/x-ndjson"),
-                Wire::Otlp => agent.post(format!("{base}/v1/logs")).header("content-type", "application/json"),
+                Wire::Bulk => agent
+                    .post(format!("{base}/_bulk"))
+                    .header("content-type", "application/x-ndjson"),
+                Wire::Otlp => agent
+                    .post(format!("{base}/v1/logs"))
+                    .header("content-type", "application/json"),
             };
-            let answer = request.header("authorization", format!("Bearer {token}")).send(wire.body(&batch));
+            let answer = request
+                .header("authorization", format!("Bearer {token}"))
+                .send(wire.body(&batch));
             match answer {
                 Ok(mut response) if response.status().is_success() => {
                     let text = response.body_mut().read_to_string().unwrap_or_default();
@@ -71,15 +93,28 @@ fn killed_ten_times_under_load_it_keeps_what_it_acknowledged_once() {
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
     let mut next = [0u64, 1 << 40];
     // Moments that differ from run to run and are printed, so that a failure can be told.
-    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let total = if cfg!(debug_assertions) { 40_000 } else { 200_000 };
+    let seed = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos() as u64;
+    let total = if cfg!(debug_assertions) {
+        40_000
+    } else {
+        200_000
+    };
     for round in 0..10u64 {
         let server = Server::start(dir.path());
         let stop = Arc::new(AtomicBool::new(false));
         let share = total / 20;
         let senders = [Wire::Bulk, Wire::Otlp].map(|wire| {
             let first = next[wire as usize];
-            sender(&server, wire, first..first + share, Arc::clone(&acknowledged), Arc::clone(&stop))
+            sender(
+                &server,
+                wire,
+                first..first + share,
+                Arc::clone(&acknowledged),
+                Arc::clone(&stop),
+            )
         });
         let moment = seed.rotate_left(round as u32 * 5) % 900;
         eprintln!("round {round}: kill after {moment} ms");
@@ -96,18 +131,42 @@ fn killed_ten_times_under_load_it_keeps_what_it_acknowledged_once() {
     let rest = total - acknowledged.lock().unwrap().len() as u64;
     let senders = [Wire::Bulk, Wire::Otlp].map(|wire| {
         let first = next[wire as usize];
-        sender(&server, wire, first..first + rest / 2, Arc::clone(&acknowledged), Arc::new(AtomicBool::new(false)))
+        sender(
+            &server,
+            wire,
+            first..first + rest / 2,
+            Arc::clone(&acknowledged),
+            Arc::new(AtomicBool::new(false)),
+        )
     });
     for sender in senders {
         sender.join().unwrap();
     }
     let stored = stored(&server);
     let acknowledged = acknowledged.lock().unwrap();
-    let lost: Vec<&u64> = acknowledged.iter().filter(|n| !stored.contains_key(n)).collect();
+    let lost: Vec<&u64> = acknowledged
+        .iter()
+        .filter(|n| !stored.contains_key(n))
+        .collect();
     let doubled: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
-    assert!(lost.is_empty(), "{} of {} acknowledged events are lost, such as {:?}", lost.len(), acknowledged.len(), &lost[..lost.len().min(5)]);
-    assert!(doubled.is_empty(), "{} events are stored twice, such as {:?}", doubled.len(), &doubled[..doubled.len().min(5)]);
-    eprintln!("{} acknowledged, {} stored", acknowledged.len(), stored.len());
+    assert!(
+        lost.is_empty(),
+        "{} of {} acknowledged events are lost, such as {:?}",
+        lost.len(),
+        acknowledged.len(),
+        &lost[..lost.len().min(5)]
+    );
+    assert!(
+        doubled.is_empty(),
+        "{} events are stored twice, such as {:?}",
+        doubled.len(),
+        &doubled[..doubled.len().min(5)]
+    );
+    eprintln!(
+        "{} acknowledged, {} stored",
+        acknowledged.len(),
+        stored.len()
+    );
 }
 
 /// How often each number is stored.
@@ -121,14 +180,24 @@ fn stored(server: &Server) -> BTreeMap<u64, u32> {
     let mut counts = BTreeMap::new();
     let mut after = String::new();
     loop {
-        let page = server.get(&format!("/api/v1/events?from=36500d&limit=1000&after={}", after.replace('+', "%2B")));
+        let page = server.get(&format!(
+            "/api/v1/events?from=36500d&limit=1000&after={}",
+            after.replace('+', "%2B")
+        ));
         for event in page["events"].as_array().unwrap() {
-            let native: serde_json::Value = serde_json::from_str(event["native"].as_str().unwrap()).unwrap();
+            let native: serde_json::Value =
+                serde_json::from_str(event["native"].as_str().unwrap()).unwrap();
             let n = native["n"].as_u64().or_else(|| {
-                let attribute = native.pointer("/logRecord/attributes/0/value/intValue").or_else(|| native.pointer("/log/attributes/0/value/intValue"))?;
-                attribute.as_u64().or_else(|| attribute.as_str()?.parse().ok())
+                let attribute = native
+                    .pointer("/logRecord/attributes/0/value/intValue")
+                    .or_else(|| native.pointer("/log/attributes/0/value/intValue"))?;
+                attribute
+                    .as_u64()
+                    .or_else(|| attribute.as_str()?.parse().ok())
             });
-            *counts.entry(n.unwrap_or_else(|| panic!("an event without a number: {native}"))).or_default() += 1;
+            *counts
+                .entry(n.unwrap_or_else(|| panic!("an event without a number: {native}")))
+                .or_default() += 1;
         }
         match page["after"].as_str() {
             Some(next) => after = next.to_owned(),
@@ -143,10 +212,15 @@ fn a_second_process_on_the_same_folder_is_refused() {
     let server = Server::start(dir.path());
     let output = crate::program::run(dir.path(), &["serve"]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another process"), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("in use by another process"),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     // A half-open connection does not keep the others out.
     let mut half = TcpStream::connect(server.at("ingest").trim_start_matches("http://")).unwrap();
-    half.write_all(b"POST /ingest/generic HTTP/1.1\r\nHost: x\r\n").unwrap();
+    half.write_all(b"POST /ingest/generic HTTP/1.1\r\nHost: x\r\n")
+        .unwrap();
     assert_eq!(server.get("/api/v1/health")["status"], "ok");
     assert!(server.pid() > 0);
 }

@@ -1,4 +1,16 @@
 //! Whole-program tests: one binary, so that the program is linked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking, and its helpers are part of it"
+)]
 
 mod demo;
 mod durability;

@@ -7,5 +7,8 @@ fn the_committed_description_is_the_generated_one() {
     let generated = String::from_utf8(output.stdout).unwrap();
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(generated == committed, "docs/openapi.json is not what `watchfloor schema` prints; run `cargo run --release -- schema > docs/openapi.json` and review the difference");
+    assert!(
+        generated == committed,
+        "docs/openapi.json is not what `watchfloor schema` prints; run `cargo run --release -- schema > docs/openapi.json` and review the difference"
+    );
 }

@@ -14,7 +14,9 @@ use crate::program::watchfloor;
 #[test]
 fn every_page_is_accessible_and_the_keyboard_is_enough() {
     let Some(tools) = std::env::var_os("WATCHFLOOR_TEST_TOOLS") else {
-        eprintln!("skipped: WATCHFLOOR_TEST_TOOLS is not set; ./test downloads axe-core and sets it");
+        eprintln!(
+            "skipped: WATCHFLOOR_TEST_TOOLS is not set; ./test downloads axe-core and sets it"
+        );
         return;
     };
     if !Path::new("/usr/bin/chromium").exists() {
@@ -22,33 +24,118 @@ fn every_page_is_accessible_and_the_keyboard_is_enough() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("watchfloor.toml"), "listen = '127.0.0.1:0'\ningest_listen = '127.0.0.1:0'\n").unwrap();
-    let mut demo = watchfloor(dir.path(), &["demo", "--data-dir", "floor"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let link = lines.find_map(|l| l.strip_prefix("sign in  ").map(str::to_owned)).expect("the demo prints a sign-in link");
+    std::fs::write(
+        dir.path().join("watchfloor.toml"),
+        "listen = '127.0.0.1:0'\ningest_listen = '127.0.0.1:0'\n",
+    )
+    .unwrap();
+    let mut demo = watchfloor(dir.path(), &["demo", "--data-dir", "floor"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    lines
+        .find_map(|l| l.strip_prefix("sign in  ").map(str::to_owned))
+        .expect("the demo prints a sign-in link");
     std::thread::spawn(move || lines.count());
-    let address: Value = serde_json::from_slice(&std::fs::read(dir.path().join("floor/server.json")).unwrap()).unwrap();
-    let (base, token) = (address["console"].as_str().unwrap(), address["token"].as_str().unwrap());
-    let get = |path: &str| -> Value { ureq::get(format!("{base}{path}")).header("authorization", format!("Bearer {token}")).call().unwrap().body_mut().read_json().unwrap() };
+    let address: Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("floor/server.json")).unwrap())
+            .unwrap();
+    let (base, token) = (
+        address["console"].as_str().unwrap(),
+        address["token"].as_str().unwrap(),
+    );
+    let get = |path: &str| -> Value {
+        ureq::get(format!("{base}{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_json()
+            .unwrap()
+    };
 
+    let post = |path: &str, body: Value| -> Value {
+        let request =
+            ureq::post(format!("{base}{path}")).header("authorization", format!("Bearer {token}"));
+        request
+            .send_json(body)
+            .unwrap()
+            .body_mut()
+            .read_json()
+            .unwrap()
+    };
     let first = |list: &Value| list[0]["id"].as_str().unwrap().to_owned();
     let incident = first(&get("/api/v1/incidents"));
-    let event = get("/api/v1/events?from=36500d&limit=1")["events"][0]["id"].as_str().unwrap().to_owned();
+    let event = get("/api/v1/events?from=36500d&limit=1")["events"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // A draft that waits, and another person to approve it.
+    post(
+        "/api/v1/inputs",
+        serde_json::json!({"module": "comms", "do": "create", "incident": incident, "template": "executive-brief"}),
+    );
+    let roles = [
+        "analyst",
+        "commander",
+        "comms",
+        "privacy",
+        "legal",
+        "executive",
+    ];
+    let link = format!(
+        "{base}{}",
+        post(
+            "/api/v1/users",
+            serde_json::json!({"id": "casey", "roles": roles})
+        )["link"]
+            .as_str()
+            .unwrap()
+    );
     let exercise = first(&get("/api/v1/exercises")["plays"]);
     let mut paths = vec![
-        "/".to_owned(), "/alerts".to_owned(), "/alerts?status=all".to_owned(), format!("/alerts/{}?status=all", first(&get("/api/v1/alerts"))), "/incidents".to_owned(),
-        "/search?from=36500d".to_owned(), "/search?q=a%3A(b".to_owned(), "/search?from=36500d&top=gen_ai.agent.id".to_owned(), format!("/events/{event}"), "/rules".to_owned(), format!("/rules/{}", first(&get("/api/v1/rules"))),
-        "/exercises".to_owned(), format!("/exercises/{exercise}"), "/sources".to_owned(), "/settings".to_owned(), format!("/drafts/{}", first(&get("/api/v1/drafts"))), "/no-such-page".to_owned(),
+        "/".to_owned(),
+        "/alerts".to_owned(),
+        "/alerts?status=all".to_owned(),
+        format!("/alerts/{}?status=all", first(&get("/api/v1/alerts"))),
+        "/incidents".to_owned(),
+        "/search?from=36500d".to_owned(),
+        "/search?q=a%3A(b".to_owned(),
+        "/search?from=36500d&top=gen_ai.agent.id".to_owned(),
+        format!("/events/{event}"),
+        "/rules".to_owned(),
+        format!("/rules/{}", first(&get("/api/v1/rules"))),
+        "/exercises".to_owned(),
+        format!("/exercises/{exercise}"),
+        "/sources".to_owned(),
+        "/settings".to_owned(),
+        format!("/drafts/{}", first(&get("/api/v1/drafts"))),
+        "/no-such-page".to_owned(),
     ];
     for tab in ["timeline", "clocks", "run", "comms", "facts", "evidence"] {
         paths.push(format!("/incidents/{incident}?tab={tab}"));
     }
-    let shots = std::env::var("WATCHFLOOR_SHOTS").unwrap_or_else(|_| dir.path().join("shots").display().to_string());
+    let shots = std::env::var("WATCHFLOOR_SHOTS")
+        .unwrap_or_else(|_| dir.path().join("shots").display().to_string());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages/pages.mjs");
-    let output = Command::new("node").arg(script).env("WATCHFLOOR_TEST_TOOLS", tools).args([base, &link, &shots]).args(&paths).output().unwrap();
+    let output = Command::new("node")
+        .arg(script)
+        .env("WATCHFLOOR_TEST_TOOLS", tools)
+        .args([base, &link, &shots])
+        .args(&paths)
+        .output()
+        .unwrap();
     demo.kill().unwrap();
     demo.wait().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let none = serde_json::json!([]);
     assert_eq!(report["violations"], none, "{:#}", report["violations"]);
@@ -56,6 +143,9 @@ fn every_page_is_accessible_and_the_keyboard_is_enough() {
     assert_eq!(report["approved"], true, "{:#}", report["walk"]);
     assert!(report["pages"].as_u64().unwrap() >= 2 * paths.len() as u64);
     for (path, length) in report["plain"].as_object().unwrap() {
-        assert!(length.as_u64().unwrap() > 20, "{path} says nothing without scripts");
+        assert!(
+            length.as_u64().unwrap() > 20,
+            "{path} says nothing without scripts"
+        );
     }
 }

@@ -12,7 +12,12 @@ use serde_json::Value;
 /// The command with a data folder and nothing from the caller's environment that could change it.
 pub fn watchfloor(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watchfloor"));
-    command.current_dir(dir).env_remove("WATCHFLOOR_SERVER").env_remove("WATCHFLOOR_TOKEN").env("WATCHFLOOR_LOG", "warn").args(args);
+    command
+        .current_dir(dir)
+        .env_remove("WATCHFLOOR_SERVER")
+        .env_remove("WATCHFLOOR_TOKEN")
+        .env("WATCHFLOOR_LOG", "warn")
+        .args(args);
     command
 }
 
@@ -24,8 +29,14 @@ pub fn run(dir: &Path, args: &[&str]) -> Output {
 /// Runs a command that must succeed and returns its JSON.
 pub fn json(dir: &Path, args: &[&str]) -> Value {
     let output = run(dir, args);
-    assert!(output.status.success(), "{args:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&output.stdout)))
+    assert!(
+        output.status.success(),
+        "{args:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&output.stdout)))
 }
 
 /// A server on free ports, killed when dropped.
@@ -42,9 +53,17 @@ pub struct Server {
 impl Server {
     /// Starts one in `dir`, whose `data` folder may hold what an earlier one left.
     pub fn start(dir: &Path) -> Self {
-        std::fs::write(dir.join("watchfloor.toml"), "listen = '127.0.0.1:0'\ningest_listen = '127.0.0.1:0'\ndata_dir = 'data'\n").unwrap();
+        std::fs::write(
+            dir.join("watchfloor.toml"),
+            "listen = '127.0.0.1:0'\ningest_listen = '127.0.0.1:0'\ndata_dir = 'data'\n",
+        )
+        .unwrap();
         std::fs::remove_file(dir.join("data/server.json")).ok();
-        let mut child = watchfloor(dir, &["serve"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = watchfloor(dir, &["serve"])
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let started = Instant::now();
         let mut link = None;
@@ -68,11 +87,19 @@ impl Server {
                 tx.send(line).ok();
             }
         });
-        if link.is_none() && let Ok(line) = rx.recv_timeout(Duration::from_millis(500)) {
+        if link.is_none()
+            && let Ok(line) = rx.recv_timeout(Duration::from_millis(500))
+        {
             link = line.strip_prefix("sign in  ").map(str::to_owned);
         }
-        let text = std::fs::read(dir.join("data/server.json")).unwrap_or_else(|e| panic!("{e}: {seen}"));
-        Self { child, dir: dir.to_owned(), address: serde_json::from_slice(&text).unwrap(), link }
+        let text =
+            std::fs::read(dir.join("data/server.json")).unwrap_or_else(|e| panic!("{e}: {seen}"));
+        Self {
+            child,
+            dir: dir.to_owned(),
+            address: serde_json::from_slice(&text).unwrap(),
+            link,
+        }
     }
 
     /// A field of the address.
@@ -94,8 +121,16 @@ impl Server {
 
     /// `GET` of an API path.
     pub fn get(&self, path: &str) -> Value {
-        let mut response = ureq::get(format!("{}{path}", self.at("console"))).header("authorization", format!("Bearer {}", self.at("token"))).call().unwrap();
-        response.body_mut().with_config().limit(1 << 30).read_json().unwrap()
+        let mut response = ureq::get(format!("{}{path}", self.at("console")))
+            .header("authorization", format!("Bearer {}", self.at("token")))
+            .call()
+            .unwrap();
+        response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_json()
+            .unwrap()
     }
 }
 

@@ -52,8 +52,12 @@ await page.screenshot({ path: `${shots}/first-sign-in-light.png` });
 // The link may set a password.
 await page.type("input[name=password]", "correct horse battery staple");
 await Promise.all([page.waitForNavigation({ waitUntil: "domcontentloaded" }), page.keyboard.press("Enter")]);
+if (new URL(page.url()).pathname !== "/") throw new Error(`the sign-in link led to ${page.url()}`);
 
-for (const scheme of ["light", "dark"]) for (const path of paths) await visit(path, scheme);
+for (const scheme of ["light", "dark"]) for (const path of paths) {
+  try { await visit(path, scheme); } catch (error) { report.errors.push(`${path} ${scheme}: ${error.message}`); }
+  if (page.url().includes("/sign-in")) throw new Error(`not signed in on ${path}`);
+}
 
 // Keyboard only: alerts → first alert → its incident → comms → approve a draft.
 const step = async (text, act) => { await act(); report.walk.push(`${text}: ${new URL(page.url()).pathname}${new URL(page.url()).search}`); };
