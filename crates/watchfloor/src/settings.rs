@@ -86,6 +86,20 @@ struct RawEndpoint {
     secret_env: Option<String>,
 }
 
+/// Keys that the environment may set as `WATCHFLOOR_…`; channels and targets are written in the file.
+const FLAT: &[&str] = &[
+    "data_dir",
+    "listen",
+    "ingest_listen",
+    "tls_certificate",
+    "tls_key",
+    "insecure_listen",
+    "content_dir",
+    "tenant",
+    "retention_days",
+    "native_retention_days",
+];
+
 impl Default for Raw {
     fn default() -> Self {
         Self {
@@ -131,8 +145,7 @@ impl Settings {
             None => {}
         }
         // Nested keys are written in the file; the environment sets the flat ones.
-        figment = figment
-            .merge(Env::prefixed("WATCHFLOOR_").ignore(&["corpus", "token", "server", "log"]));
+        figment = figment.merge(Env::prefixed("WATCHFLOOR_").only(FLAT));
         let raw: Raw = match figment.extract() {
             Ok(raw) => raw,
             Err(errors) => {

@@ -46,8 +46,6 @@ pub struct Server {
     pub dir: PathBuf,
     /// What `server.json` says.
     pub address: Value,
-    /// The sign-in link, at the first start.
-    pub link: Option<String>,
 }
 
 impl Server {
@@ -66,39 +64,24 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let started = Instant::now();
-        let mut link = None;
         let mut seen = String::new();
         for line in &mut lines {
             let line = line.unwrap();
             seen.push_str(&line);
             seen.push('\n');
-            if let Some(url) = line.strip_prefix("sign in  ") {
-                link = Some(url.to_owned());
-            }
             if line.starts_with("data ") {
                 break;
             }
             assert!(started.elapsed() < Duration::from_secs(60), "{seen}");
         }
-        // The link, if there is one, comes right behind; the pipe is read on so that the server never blocks on it.
-        let (tx, rx) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                tx.send(line).ok();
-            }
-        });
-        if link.is_none()
-            && let Ok(line) = rx.recv_timeout(Duration::from_millis(500))
-        {
-            link = line.strip_prefix("sign in  ").map(str::to_owned);
-        }
+        // The pipe is read on, so that the server never blocks on it.
+        std::thread::spawn(move || lines.map_while(Result::ok).count());
         let text =
             std::fs::read(dir.join("data/server.json")).unwrap_or_else(|e| panic!("{e}: {seen}"));
         Self {
             child,
             dir: dir.to_owned(),
             address: serde_json::from_slice(&text).unwrap(),
-            link,
         }
     }
 

@@ -88,7 +88,9 @@ fn the_pure_crates_stay_pure() {
             let code = text.split("#[cfg(test)]").next().unwrap();
             for banned in [
                 "std::fs",
-                "std::net",
+                "TcpStream",
+                "TcpListener",
+                "UdpSocket",
                 "std::env::",
                 "Timestamp::now",
                 "SystemTime",
@@ -108,6 +110,9 @@ fn a_file_has_at_most_500_lines_before_its_tests() {
     let long: Vec<String> = files
         .iter()
         .filter_map(|file| {
+            if file.components().any(|c| c.as_os_str() == "tests") || file.ends_with("tests.rs") {
+                return None;
+            }
             let text = std::fs::read_to_string(file).unwrap();
             let lines = text
                 .lines()
@@ -155,7 +160,10 @@ fn every_diagnostic_code_has_a_page() {
     let mut files = Vec::new();
     rust_files(&root().join("crates"), &mut files);
     let mut used = BTreeSet::new();
-    for file in &files {
+    for file in files
+        .iter()
+        .filter(|f| !f.components().any(|c| c.as_os_str() == "tests"))
+    {
         let text = std::fs::read_to_string(file).unwrap();
         for (at, _) in text.match_indices('"') {
             let code: String = text[at + 1..].chars().take(5).collect();
