@@ -128,4 +128,6 @@ fn needs_of(play: &Play) -> impl Iterator<Item = Need> {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

@@ -174,7 +174,7 @@ pub struct ItemRow {
 #[must_use]
 pub fn report(state: &State, exercise: ExerciseId) -> Option<Report> {
     let play = state.exercises.get(exercise)?;
-    let plan = &play.plan;
+    let written = &play.plan;
     let score = score(play);
     let said = |kind: LessonKind| -> Vec<Said> {
         let of_kind = play.lessons.iter().filter(|lesson| lesson.kind == kind);
@@ -182,20 +182,20 @@ pub fn report(state: &State, exercise: ExerciseId) -> Option<Report> {
     };
     Some(Report {
         exercise,
-        title: plan.title.clone(),
-        version: plan.version.clone(),
-        summary: plan.summary.clone(),
-        atlas: plan.atlas.clone(),
+        title: written.title.clone(),
+        version: written.version.clone(),
+        summary: written.summary.clone(),
+        atlas: written.atlas.clone(),
         started: play.started,
         ended: play.ended(),
         status: play.status_word(),
         objectives: objectives(play, &score),
-        rows: plan
+        rows: written
             .injects
             .iter()
             .map(|inject| row(play, inject, &score))
             .collect(),
-        distractors: plan
+        distractors: written
             .distractors
             .iter()
             .map(|inject| row(play, inject, &score))
@@ -344,7 +344,7 @@ fn line(play: &Play, inject: &Inject, expected: &Expectation, points: Points) ->
         proof: None,
     };
     let Some(progress) = progress else {
-        line.observed = "the inject was not given".to_owned();
+        "the inject was not given".clone_into(&mut line.observed);
         return line;
     };
     match &expected.what {
@@ -404,7 +404,7 @@ fn observe(verdict: &Verdict, line: &mut Line) {
             line.evidence = of_finding(finding, alert);
         }
         Verdict::Missed { proof } => {
-            line.observed = "every rule saw every event and none fired".to_owned();
+            "every rule saw every event and none fired".clone_into(&mut line.observed);
             line.proof = Some(*proof);
         }
         Verdict::Inconclusive { proof, reason } => {
@@ -412,7 +412,7 @@ fn observe(verdict: &Verdict, line: &mut Line) {
             line.proof = Some(*proof);
         }
         Verdict::Quiet { proof } => {
-            line.observed = "no alert".to_owned();
+            "no alert".clone_into(&mut line.observed);
             line.proof = Some(*proof);
         }
         Verdict::FalseAlarm {

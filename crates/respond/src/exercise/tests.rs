@@ -184,8 +184,8 @@ impl Floor {
             }
         }
         for ((exercise, inject), events) in injects {
-            let play = self.state.exercises.get(exercise).unwrap();
-            let plan = play.plan.inject(&inject).unwrap().clone();
+            let played = self.state.exercises.get(exercise).unwrap();
+            let plan = played.plan.inject(&inject).unwrap().clone();
             let rules = plan
                 .detection()
                 .map_or(Vec::new(), |(rules, _)| rules.to_vec());
@@ -369,7 +369,8 @@ fn a_script_plays_the_flagship_to_full_points_and_twice_the_same() {
     let report = report(&floor.state, exercise).unwrap();
     assert_eq!(report.incidents.len(), 1, "one incident holds all");
     assert_eq!(report.rows[15].scenario, Some(at("2027-03-03T07:30:00Z")));
-    assert_eq!(report.rows[17].given, Some(at("2027-03-03T08:00:00Z")));
+    assert_eq!(report.rows[17].scenario, Some(at("2027-03-03T08:00:00Z")));
+    assert_eq!(report.rows[21].scenario, Some(at("2027-03-03T09:05:00Z")));
     assert_eq!(
         report.rows[1].lines[0].observed,
         "finding 0.040 s after acceptance"
@@ -447,7 +448,7 @@ fn what_is_not_found_is_missed_and_what_did_not_arrive_is_inconclusive() {
         .items
         .iter()
         .filter_map(|i| i.inject.as_ref())
-        .map(|i| i.as_str())
+        .map(watchfloor_types::InjectId::as_str)
         .collect();
     assert_eq!(made, ["i03", "i07", "d02"]);
 }
@@ -518,8 +519,8 @@ fn a_real_alert_beside_the_exercise_stays_real() {
     let exercise = floor.start(Pace::Stepped, 1, Players::People);
     floor.now = at("2027-03-02T08:02:00Z");
     floor.tick();
-    let play = floor.state.exercises.get(exercise).unwrap();
-    let plan = play.plan.inject(&"i02".parse().unwrap()).unwrap().clone();
+    let played = floor.state.exercises.get(exercise).unwrap();
+    let plan = played.plan.inject(&"i02".parse().unwrap()).unwrap().clone();
     let rule = plan.detection().unwrap().0[0].clone();
     let event = EventId::minted(floor.now, &[b"somebody else"]);
     let mut real = floor.finding(&rule, &plan, exercise, vec![event]);

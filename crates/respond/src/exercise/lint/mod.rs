@@ -275,3 +275,6 @@ impl Lint<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
