@@ -11,6 +11,17 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// The text of a heading or title: like [`line`], and never empty, because what has no words
+/// cannot be found by those who hear the page (WCAG 2.2, 2.4.6; PDF/UA-1, 7.4.2).
+pub(crate) fn heading(text: &str) -> Cow<'_, str> {
+    let text = line(text);
+    if text.trim().is_empty() {
+        "(untitled)".into()
+    } else {
+        text
+    }
+}
+
 /// Text of several lines: like [`line`], but line feeds stay and tabs become four spaces.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     let text: Cow<'_, str> = if text.contains('\r') {

@@ -25,7 +25,7 @@ const STYLE: &str = concat!(include_str!("html.css"), include_str!("chart.css"))
 #[must_use]
 pub fn html(doc: &Document) -> String {
     let mut out = String::with_capacity(16 * 1024);
-    let title = text(&doc.title);
+    let title = escape(&clean::heading(&doc.title));
     put(
         &mut out,
         format_args!(
@@ -159,7 +159,10 @@ fn block(
             let id = id.map(|id| format!(" id=\"{id}\"")).unwrap_or_default();
             put(
                 out,
-                format_args!("<h{depth}{id}>{}</h{depth}>", text(words)),
+                format_args!(
+                    "<h{depth}{id}>{}</h{depth}>",
+                    escape(&clean::heading(words))
+                ),
             );
         }
         Block::Paragraph(body) => wrap(out, doc, "p", body),

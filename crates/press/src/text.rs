@@ -18,7 +18,7 @@ pub fn text(doc: &Document) -> String {
     let mut out = String::new();
     edge(&mut out, doc);
     out.push('\n');
-    let title = clean::line(&doc.title);
+    let title = clean::heading(&doc.title);
     put(
         &mut out,
         format_args!("{title}\n{}\n", "=".repeat(width(&title).clamp(1, WIDTH))),
@@ -74,7 +74,7 @@ fn edge(out: &mut String, doc: &Document) {
 fn block(out: &mut String, block: &Block, headings: &mut impl Iterator<Item = Heading>) {
     match block {
         Block::Heading { text, .. } => {
-            let words = clean::line(text);
+            let words = clean::heading(text);
             match headings.next().unwrap_or_default().depth {
                 1 => put(
                     out,

@@ -126,7 +126,7 @@ pub(super) fn pack(doc: &Document, xml: XMLDocx) -> zip::result::ZipResult<Vec<u
             r#"<dcterms:modified xsi:type="dcterms:W3CDTF">{at}</dcterms:modified>"#,
             r#"<cp:revision>1</cp:revision></cp:coreProperties>"#
         ),
-        escape(&clean::line(&doc.title)),
+        escape(&clean::heading(&doc.title)),
         escape(&clean::line(lang)),
         at = at
     );

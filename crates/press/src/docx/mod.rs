@@ -82,7 +82,7 @@ impl Page<'_> {
         let title = self
             .paragraph()
             .style("Title")
-            .add_run(plain(&self.doc.title));
+            .add_run(plain(&clean::heading(&self.doc.title)));
         self.add(title);
         if let Some(subtitle) = &self.doc.subtitle {
             let subtitle = self.paragraph().style("Subtitle").add_run(plain(subtitle));
@@ -111,7 +111,11 @@ impl Page<'_> {
         match block {
             Block::Heading { text, .. } => {
                 let Heading { depth, id } = headings.next().unwrap_or_default();
-                self.heading(&format!("Heading{depth}"), text, id.as_deref());
+                self.heading(
+                    &format!("Heading{depth}"),
+                    &clean::heading(text),
+                    id.as_deref(),
+                );
             }
             Block::Paragraph(body) => self.styled("Normal", body),
             Block::List { style, items } => {
