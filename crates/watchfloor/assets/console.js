@@ -96,6 +96,9 @@ if (live && document.body.dataset.live) {
     $("#status").textContent = `${news} changes since this page was loaded`;
     refresh();
   });
+  // A page kept for the Back button would keep its connection, and a browser has six for each host.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   $("button", live).addEventListener("click", () => location.reload());
 }
 let timer = 0;

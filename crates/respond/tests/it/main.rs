@@ -17,7 +17,6 @@ mod dates;
 mod drafts;
 mod flagship;
 mod floor;
-mod golden;
 mod lantern;
 mod oncall;
 mod runbook;
