@@ -86,21 +86,20 @@ fn after(run: &Run, number: u32, branch: &Branch, step: &watchfloor_types::StepI
     }
 }
 
+/// The end of a branch. The end of the flow and of the way for exceptions is the end of the run,
+/// in one entry: a crash cannot come between the two.
 fn close(run: &Run, number: u32, branch: &Branch) -> Decision {
-    let closed = entry(Entry::BranchClosed {
-        run: run.id,
-        branch: number,
-    });
+    let end = |result, reason| Decision::nothing().entry(finished(run, result, reason));
     match (branch.purpose, branch.parent) {
-        (Purpose::Flow, None) => {
-            closed.entry(finished(run, RunResult::Done, "every way came to its end"))
-        }
-        (Purpose::Exception, _) => closed.entry(finished(
-            run,
+        (Purpose::Flow, None) => end(RunResult::Done, "every way came to its end"),
+        (Purpose::Exception, _) => end(
             RunResult::Failed,
             "a step failed; the way for exceptions came to its end",
-        )),
-        (Purpose::Flow, Some(_)) | (Purpose::Undo, _) => closed,
+        ),
+        (Purpose::Flow, Some(_)) | (Purpose::Undo, _) => entry(Entry::BranchClosed {
+            run: run.id,
+            branch: number,
+        }),
     }
 }
 

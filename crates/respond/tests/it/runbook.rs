@@ -508,6 +508,64 @@ fn world(state: &mut State, effect: &Effect, now: Timestamp, done: &mut BTreeMap
     step(state, &Actor::System, Input::Outcome(outcome), now).unwrap();
 }
 
+#[test]
+fn a_crash_at_any_boundary_loses_no_step_and_repeats_no_recorded_effect() {
+    let mut whole = Floor::new();
+    // Everything is known before the run starts: findings and what follows from them are one
+    // transaction of the journal.
+    let all = telemetry().into_iter().take(5).map(|mut finding| {
+        (finding.mark, finding.runbook) = (None, None);
+        finding
+    });
+    whole.find(all.collect());
+    let begins = whole.entries.len();
+    let (runbook, incident) = ("agent-contain".parse().unwrap(), whole.incident().id);
+    tell(
+        &mut whole,
+        &analyst(),
+        runbook::Input::Start {
+            runbook,
+            incident,
+            mode: Mode::Live,
+        },
+    )
+    .unwrap();
+    complete(&mut whole);
+    outcome(&mut whole, OutcomeStatus::Done);
+    complete(&mut whole);
+    outcome(&mut whole, OutcomeStatus::Done);
+    approve(&mut whole);
+    outcome(&mut whole, OutcomeStatus::Done);
+    let expected: Vec<StepId> = run(&whole).records.iter().map(|r| r.step.clone()).collect();
+    let end = run(&whole).end.clone().unwrap().result;
+    assert_eq!(end, RunResult::Done);
+    assert_eq!(expected.len(), 10);
+    for cut in begins + 1..=whole.entries.len() {
+        let prefix = &whole.entries[..cut];
+        let mut state = replay(prefix);
+        let recorded: BTreeSet<String> = recorded(prefix);
+        let mut done = BTreeMap::new();
+        go_on(&mut state, at(30), &mut done);
+        let run = state.runs.iter().next().unwrap();
+        let steps: Vec<StepId> = run.records.iter().map(|r| r.step.clone()).collect();
+        assert_eq!(steps, expected, "after entry {cut}");
+        assert_eq!(run.end.as_ref().unwrap().result, end);
+        for (key, times) in &done {
+            assert_eq!(*times, 1, "{key} after entry {cut}");
+            assert!(
+                !recorded.contains(key),
+                "{key} was recorded as done before entry {cut}"
+            );
+        }
+        let told: BTreeSet<&str> = state.oncall.iter().map(|p| p.text.as_str()).collect();
+        assert_eq!(
+            told.len(),
+            state.oncall.iter().count(),
+            "a page was sent twice after entry {cut}"
+        );
+    }
+}
+
 /// Keys of effects whose end is in the journal.
 fn recorded(entries: &[(Entry, Timestamp)]) -> BTreeSet<String> {
     entries
