@@ -280,8 +280,12 @@ async fn who_cannot_be_reached_was_not_told() {
         .local_addr()
         .unwrap();
     let targets = targets(&format!("http://{address}"), KeySupport::Ignored);
+    let soon = |mut effect: Effect| {
+        effect.deadline = now() + SignedDuration::from_secs(2);
+        effect
+    };
     for effect in [page(), block(EffectClass::Destructive)] {
-        let outcome = perform(&effect, &targets, now()).await;
+        let outcome = perform(&soon(effect), &targets, now()).await;
         assert_eq!(outcome.status, OutcomeStatus::Failed, "{}", outcome.detail);
         assert!(
             outcome.detail.contains("could not be reached"),
@@ -298,7 +302,7 @@ async fn who_cannot_be_reached_was_not_told() {
             ClearText::Refuse,
         )
         .unwrap();
-    let outcome = perform(&block(EffectClass::Destructive), &nameless, now()).await;
+    let outcome = perform(&soon(block(EffectClass::Destructive)), &nameless, now()).await;
     assert_eq!(outcome.status, OutcomeStatus::Failed, "{}", outcome.detail);
     // Something answers, but not TLS: not one byte of the request was sent.
     let server = Server::start(vec![status("200 OK")]);
@@ -312,7 +316,7 @@ async fn who_cannot_be_reached_was_not_told() {
             ClearText::Refuse,
         )
         .unwrap();
-    let outcome = perform(&block(EffectClass::Destructive), &tls, now()).await;
+    let outcome = perform(&soon(block(EffectClass::Destructive)), &tls, now()).await;
     assert_eq!(outcome.status, OutcomeStatus::Failed, "{}", outcome.detail);
     assert!(server.requests().iter().all(|r| !r.contains("sk-1")));
 }
