@@ -182,7 +182,7 @@ pub(crate) fn decide(
 }
 
 /// What came of an effect. An outcome that nothing waits for changes nothing.
-pub(crate) fn on_outcome(state: &State, outcome: &Outcome, _now: Timestamp) -> Decision {
+pub(crate) fn on_outcome(state: &State, outcome: &Outcome, now: Timestamp) -> Decision {
     let Some((run, number)) = state.runs.of_effect(&outcome.key) else {
         return Decision::nothing();
     };
@@ -216,13 +216,25 @@ pub(crate) fn on_outcome(state: &State, outcome: &Outcome, _now: Timestamp) -> D
                 fail(at, &outcome.detail)
             }
         }
-        OutcomeStatus::InDoubt => in_doubt(at, job, effect, tries, &outcome.detail),
+        OutcomeStatus::InDoubt => in_doubt(at, job, (effect, tries), &outcome.detail, now),
     }
 }
 
-fn in_doubt(at: At, job: u32, effect: &Effect, tries: u32, detail: &str) -> Decision {
+/// Asks again with the same key where that is harmless, else a person.
+fn in_doubt(
+    at: At,
+    job: u32,
+    (effect, tries): (&Effect, u32),
+    detail: &str,
+    now: Timestamp,
+) -> Decision {
     if effect.class.may_repeat() && tries < MAX_TRIES {
-        return ask(at, job, effect.clone(), tries + 1);
+        let again = Effect {
+            at: now,
+            deadline: now + effect.deadline.duration_since(effect.at),
+            ..effect.clone()
+        };
+        return ask(at, job, again, tries + 1);
     }
     one(Entry::InDoubt {
         at,
@@ -278,14 +290,17 @@ fn late(run: &Run, now: Timestamp) -> Option<Decision> {
                 Wait::Person { due: Some(due), .. } | Wait::Approval { due: Some(due), .. },
             ) if *due <= now => Some(fail(at, "nobody answered in time")),
             // Nothing leaves in a rehearsal, and its clock may run faster than the world.
-            Phase::Waiting(Wait::Effect { effect, .. })
+            Phase::Waiting(Wait::Effect { effect, tries })
                 if !effect.rehearsal && effect.deadline + GRACE <= now =>
             {
-                Some(one(Entry::InDoubt {
+                let job = doing.jobs_done;
+                Some(in_doubt(
                     at,
-                    job: doing.jobs_done,
-                    detail: "no outcome arrived".to_owned(),
-                }))
+                    job,
+                    (effect, *tries),
+                    "no outcome arrived",
+                    now,
+                ))
             }
             Phase::Ready | Phase::Waiting(_) | Phase::InDoubt(_) => None,
         }

@@ -17,6 +17,7 @@ mod dates;
 mod drafts;
 mod flagship;
 mod floor;
+mod golden;
 mod lantern;
 mod oncall;
 mod runbook;

@@ -461,6 +461,19 @@ fn go_on(state: &mut State, now: Timestamp, done: &mut BTreeMap<String, u32>) {
             return;
         };
         let id = run.id;
+        let doubt = run.doing().find_map(|(_, doing)| {
+            matches!(doing.phase, Phase::InDoubt(_)).then(|| doing.step.clone())
+        });
+        if let Some(step) = doubt {
+            let input = runbook::Input::Resolve {
+                run: id,
+                step,
+                resolution: Resolution::Done,
+                reason: "looked at the target".into(),
+            };
+            self::step(state, &analyst(), Input::Run(input), now).unwrap();
+            continue;
+        }
         let waiting = run.doing().find_map(|(_, doing)| match &doing.phase {
             Phase::Waiting(wait) => Some((doing.step.clone(), wait.clone())),
             Phase::Ready | Phase::InDoubt(_) => None,
@@ -540,18 +553,21 @@ fn a_crash_at_any_boundary_loses_no_step_and_repeats_no_recorded_effect() {
     let end = run(&whole).end.clone().unwrap().result;
     assert_eq!(end, RunResult::Done);
     assert_eq!(expected.len(), 10);
-    for cut in begins + 1..=whole.entries.len() {
+    // Back at once, and back so late that every outcome is overdue.
+    for (cut, now) in
+        (begins + 1..=whole.entries.len()).flat_map(|cut| [(cut, whole.now), (cut, at(30))])
+    {
         let prefix = &whole.entries[..cut];
         let mut state = replay(prefix);
         let recorded: BTreeSet<String> = recorded(prefix);
         let mut done = BTreeMap::new();
-        go_on(&mut state, at(30), &mut done);
+        go_on(&mut state, now, &mut done);
         let run = state.runs.iter().next().unwrap();
         let steps: Vec<StepId> = run.records.iter().map(|r| r.step.clone()).collect();
-        assert_eq!(steps, expected, "after entry {cut}");
+        assert_eq!(steps, expected, "after entry {cut} at {now}");
         assert_eq!(run.end.as_ref().unwrap().result, end);
         for (key, times) in &done {
-            assert_eq!(*times, 1, "{key} after entry {cut}");
+            assert_eq!(*times, 1, "{key} after entry {cut} at {now}");
             assert!(
                 !recorded.contains(key),
                 "{key} was recorded as done before entry {cut}"
