@@ -2,6 +2,7 @@
 
 mod class;
 mod explain;
+mod grams;
 mod literal;
 mod program;
 mod record;
@@ -333,7 +334,10 @@ impl Engine {
 
 /// The record as text; what is not UTF-8 is replaced.
 fn text_of(event: &Event) -> Cow<'_, str> {
-    String::from_utf8_lossy(&event.native)
+    match std::str::from_utf8(&event.native) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(&event.native),
+    }
 }
 
 struct Trace<'a> {

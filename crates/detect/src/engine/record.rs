@@ -296,7 +296,9 @@ impl<'a> Scanner<'a, '_> {
 /// a lone surrogate becomes U+FFFD.
 pub(crate) fn unescape_into(text: &str, into: &mut String) {
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes())
+        && let (Some(before), Some(after)) = (rest.get(..at), rest.get(at + 1..))
+    {
         into.push_str(before);
         let mut chars = after.chars();
         match chars.next() {

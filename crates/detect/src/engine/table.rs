@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use hashbrown::HashMap;
 
+use super::grams::Grams;
 use crate::{
     fold::fold_into,
     op::{Case, How, Number, Op},
 };
-
-/// Up to this many bytes of literals an automaton is a DFA; beyond, its tables grow too large.
-const DFA_BYTES: usize = 6_000;
 
 /// What is asked of one field, by local ask.
 #[derive(Debug, Default)]
@@ -27,7 +24,7 @@ struct Texts {
     equal: HashMap<Box<str>, u32>,
     front: Trie,
     back: Trie,
-    inside: Option<(AhoCorasick, Box<[u32]>)>,
+    inside: Option<Grams>,
 }
 
 impl Table {
@@ -95,24 +92,10 @@ impl Table {
 impl Texts {
     fn new(asks: &[(How, &str, u32)]) -> Self {
         let of = |wanted: How| asks.iter().filter(move |(how, ..)| *how == wanted);
-        let inside: Vec<&str> = of(How::Contains).map(|(_, text, _)| *text).collect();
-        let bytes: usize = inside.iter().map(|t| t.len()).sum();
-        let kind = if bytes <= DFA_BYTES {
-            AhoCorasickKind::DFA
-        } else {
-            AhoCorasickKind::ContiguousNFA
-        };
-        // An automaton that cannot be built (2^31 states) leaves its texts unfound; the bound on
-        // operators of one rule and of one file keeps that out of reach.
-        let automaton = (!inside.is_empty())
-            .then(|| {
-                AhoCorasick::builder()
-                    .match_kind(MatchKind::Standard)
-                    .kind(Some(kind))
-                    .build(&inside)
-                    .ok()
-            })
-            .flatten();
+        let mut inside = of(How::Contains)
+            .map(|(_, text, ask)| (*text, *ask))
+            .peekable();
+        let inside = inside.peek().is_some().then(|| Grams::new(inside));
         Self {
             equal: of(How::Equals)
                 .map(|(_, text, ask)| (Box::from(*text), *ask))
@@ -123,7 +106,7 @@ impl Texts {
             back: Trie::new(
                 of(How::EndsWith).map(|(_, text, ask)| (text.bytes().rev().collect(), *ask)),
             ),
-            inside: automaton.map(|a| (a, of(How::Contains).map(|(_, _, ask)| *ask).collect())),
+            inside,
         }
     }
     fn is_empty(&self) -> bool {
@@ -138,12 +121,8 @@ impl Texts {
         }
         self.front.walk(text.bytes(), holds);
         self.back.walk(text.bytes().rev(), holds);
-        if let Some((automaton, asks)) = &self.inside {
-            for found in automaton.find_overlapping_iter(text) {
-                if let Some(ask) = asks.get(found.pattern().as_usize()) {
-                    holds(*ask);
-                }
-            }
+        if let Some(inside) = &self.inside {
+            inside.find(text, holds);
         }
     }
 }
@@ -232,8 +211,8 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_single_comparisons_find(
-            asks in proptest::collection::vec((0usize..4, any::<bool>(), "[aAbß.]{1,3}"), 1..20),
-            text in "[aAbß.]{0,8}",
+            asks in proptest::collection::vec((0usize..4, any::<bool>(), "[aAbß.]{1,6}"), 1..30),
+            text in "[aAbß.]{0,16}",
         ) {
             let ops: Vec<Op> = asks
                 .iter()
