@@ -112,7 +112,7 @@ pub(super) fn start(doc: &Document) -> Docx {
 }
 
 /// What docx-rs cannot say: the title in the properties, the language, repeating table heads.
-pub(super) fn pack(doc: &Document, xml: XMLDocx) -> zip::result::ZipResult<Vec<u8>> {
+pub(super) fn pack(doc: &Document, xml: &XMLDocx) -> zip::result::ZipResult<Vec<u8>> {
     let at = doc.meta.generated.strftime("%Y-%m-%dT%H:%M:%SZ");
     let lang = &doc.meta.lang;
     let core = format!(

@@ -39,7 +39,7 @@ pub fn docx(doc: &Document) -> Result<Vec<u8>, PressError> {
         page.block(block, &mut headings);
     }
     page.evidence();
-    frame::pack(doc, page.docx.build()).map_err(|e| PressError::Docx(e.to_string()))
+    frame::pack(doc, &page.docx.build()).map_err(|e| PressError::Docx(e.to_string()))
 }
 
 /// A document being written. docx-rs numbers paragraphs and links from counters of the
