@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use serde_json::value::RawValue;
 use watchfloor_types::{FieldName, Norm, Value};
 
 /// Appends `norm` as a JSON object.
@@ -64,6 +65,9 @@ pub(crate) fn read(attrs: &str) -> Norm {
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     finder: memchr::memmem::Finder<'static>,
+    /// The name, where it begins like what follows a value: then the text alone does not tell a
+    /// key from the end of a value, and the object is parsed.
+    parsed: Option<Box<str>>,
 }
 
 impl Key {
@@ -74,12 +78,21 @@ impl Key {
         needle.push(b':');
         Self {
             finder: memchr::memmem::Finder::new(&needle).into_owned(),
+            parsed: field
+                .starts_with([':', ',', '}', ']'])
+                .then(|| field.into()),
         }
     }
 
-    /// The JSON text from the value of the field on. Exact: between `{` or `,` and `:` a quoted
-    /// name can only be a key, because the object is flat and a quote inside text is escaped.
+    /// The JSON text from the value of the field on. Exact: the object is flat and a quote inside
+    /// text is escaped, so behind `{` or `,` a quote opens a text or closes one that ends in that
+    /// character; behind a closing one stands none of the characters that a name may begin with here.
     pub(crate) fn find<'a>(&self, attrs: &'a str) -> Option<&'a str> {
+        if let Some(name) = &self.parsed {
+            let fields: std::collections::HashMap<String, &RawValue> =
+                serde_json::from_str(attrs).ok()?;
+            return fields.get(&**name).map(|value| value.get());
+        }
         let bytes = attrs.as_bytes();
         for at in self.finder.find_iter(bytes) {
             let before = at.checked_sub(1).and_then(|i| bytes.get(i));
@@ -93,6 +106,14 @@ impl Key {
 
 /// Parses the one value at the start of `json`.
 pub(crate) fn value(json: &str) -> Option<Value> {
+    // Whole numbers are most of what is counted.
+    let end = json
+        .bytes()
+        .position(|b| matches!(b, b',' | b'}'))
+        .unwrap_or(json.len());
+    if let Some(Ok(int)) = json.get(..end).map(str::parse) {
+        return Some(Value::Int(int));
+    }
     serde_json::Deserializer::from_str(json)
         .into_iter::<Value>()
         .next()?

@@ -32,6 +32,9 @@ use crate::{
     schema::{self, Bloom, CORE},
 };
 
+/// Size of a page of a wide column before compression.
+const WIDE_PAGE_BYTES: usize = 256 * 1024;
+
 /// Where and how files are written.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
@@ -112,6 +115,10 @@ fn properties(layout: &Layout) -> WriterProperties {
         .set_created_by(concat!("watchfloor ", env!("CARGO_PKG_VERSION")).to_owned());
     for name in [schema::ID, schema::RAW, schema::ATTRS, schema::REASON] {
         builder = plain(builder, name);
+    }
+    // A page is the least that is read for one row of a result.
+    for name in [schema::RAW, schema::ATTRS] {
+        builder = builder.set_column_data_page_size_limit(ColumnPath::from(name), WIDE_PAGE_BYTES);
     }
     for name in [schema::TIME, schema::RECEIVED, schema::SEQ] {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(name), false);

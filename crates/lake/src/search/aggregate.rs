@@ -116,7 +116,7 @@ impl Lake {
             HashMap::new,
             |table, unit| {
                 let multi = match unit {
-                    super::Unit::Hot(_) => Multi::Absent,
+                    super::Unit::Hot(_) => Multi::Present,
                     super::Unit::Group { multi, .. } => *multi,
                 };
                 let mut full = false;
@@ -273,17 +273,6 @@ impl Counter {
         for field in self.by.iter().chain(self.measures.iter().map(|(f, _)| f)) {
             field_columns(field, multi, &mut columns);
         }
-        // Memory has every column at hand, so a value in `attrs` must be found there too.
-        columns.push(schema::MULTI);
-        if multi == Multi::Absent
-            && self
-                .by
-                .iter()
-                .chain(self.measures.iter().map(|(f, _)| f))
-                .any(|f| matches!(f, Field::Core(_)))
-        {
-            columns.push(schema::ATTRS);
-        }
         columns.sort_unstable();
         columns.dedup();
         columns
@@ -327,22 +316,34 @@ impl Counter {
             let time = micros_at(view.time, row).unwrap_or_default();
             first.extend_from_slice(&time.div_euclid(micros).to_be_bytes());
         }
+        let mut stems = Vec::new();
         for field in &self.by {
-            let before = std::mem::take(keys);
+            // Each key so far goes on with the first value in place, and once more per further value.
+            stems.clear();
+            stems.extend(keys.iter().map(Vec::len));
+            let mut values = 0;
             view.visit(field, row, &mut |value| {
                 with_text(value, |text| {
-                    let mut part = vec![1];
-                    part.extend_from_slice(&(text.len() as u32).to_be_bytes());
-                    part.extend_from_slice(text.as_bytes());
-                    keys.extend(before.iter().map(|key| [key.as_slice(), &part].concat()));
+                    for (at, stem) in stems.iter().enumerate() {
+                        if values == 0 {
+                            keys.get_mut(at)
+                                .into_iter()
+                                .for_each(|key| put_value(key, text));
+                        } else {
+                            let stem = keys.get(at).and_then(|key| key.get(..*stem));
+                            let mut key = stem.unwrap_or_default().to_vec();
+                            put_value(&mut key, text);
+                            keys.push(key);
+                        }
+                    }
+                    values += 1;
                 });
             });
-            if keys.is_empty() {
-                keys.extend(before.into_iter().map(|mut key| {
+            if values == 0 {
+                for key in keys.iter_mut() {
                     key.push(0);
-                    key
-                }));
-            } else if keys.len() > 1 {
+                }
+            } else if values > 1 {
                 // A value that stands twice in one event counts once.
                 keys.sort_unstable();
                 keys.dedup();
@@ -387,6 +388,12 @@ impl Counter {
                 .collect(),
         }
     }
+}
+
+fn put_value(key: &mut Vec<u8>, text: &str) {
+    key.push(1);
+    key.extend_from_slice(&(text.len() as u32).to_be_bytes());
+    key.extend_from_slice(text.as_bytes());
 }
 
 impl Cell {

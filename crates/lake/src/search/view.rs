@@ -4,6 +4,7 @@ use arrow_array::{
     Array, BinaryViewArray, Int32Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::BooleanBuffer;
+use memchr::memmem::Finder;
 use uuid::Uuid;
 
 use crate::{
@@ -178,13 +179,34 @@ impl<'a> View<'a> {
                     str_at(Some(array), row).is_some_and(|text| test.passes(Scalar::Str(text)))
                 }),
             },
-            None => self.where_row(alive, |row| {
-                let mut passes = false;
-                self.visit(field, row, &mut |value| {
-                    passes = passes || test.passes(value);
-                });
-                passes
-            }),
+            None => {
+                let guard = Guard::of(field, test);
+                self.where_row(alive, |row| {
+                    if guard
+                        .as_ref()
+                        .is_some_and(|g| !g.may_pass(bytes_at(self.raw, row)))
+                    {
+                        return match field {
+                            Field::Open(norm, _) => {
+                                let mut passes = false;
+                                self.visit_attr(&norm.key, row, &mut |value| {
+                                    passes = passes || test.passes(value);
+                                });
+                                passes
+                            }
+                            Field::Envelope(_)
+                            | Field::Core(_)
+                            | Field::Norm(_)
+                            | Field::Native(_) => false,
+                        };
+                    }
+                    let mut passes = false;
+                    self.visit(field, row, &mut |value| {
+                        passes = passes || test.passes(value);
+                    });
+                    passes
+                })
+            }
         }
     }
 
@@ -230,6 +252,38 @@ impl<'a> View<'a> {
                 })
             }
         }
+    }
+}
+
+/// Text that must stand in a record for a condition on a native field to hold: looking for it is
+/// far cheaper than parsing.
+struct Guard {
+    text: Finder<'static>,
+    escape: Finder<'static>,
+}
+
+impl Guard {
+    fn of(field: &Field, test: &Test) -> Option<Self> {
+        match field {
+            Field::Open(..) | Field::Native(_) => {}
+            Field::Envelope(_) | Field::Core(_) | Field::Norm(_) => return None,
+        }
+        // Numbers and truth values can be spelled in several ways, other text only with `\u`.
+        let text = test.only_text().filter(|text| {
+            text.parse::<f64>().is_err()
+                && !matches!(*text, "true" | "false")
+                && text
+                    .bytes()
+                    .all(|b| b > 0x1F && !matches!(b, b'"' | b'\\' | b'/' | 0x7F..))
+        })?;
+        Some(Self {
+            text: Finder::new(text.as_bytes()).into_owned(),
+            escape: Finder::new(b"\\u").into_owned(),
+        })
+    }
+
+    fn may_pass(&self, raw: Option<&[u8]>) -> bool {
+        raw.is_some_and(|raw| self.text.find(raw).is_some() || self.escape.find(raw).is_some())
     }
 }
 
