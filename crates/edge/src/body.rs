@@ -128,11 +128,11 @@ pub(crate) async fn read(
         .unwrap_or(Err(BodyError::Slow))
 }
 
-/// Reads a little of a body that nobody wants, so that the sender gets to read the answer.
-pub(crate) async fn drain(body: Body) {
+/// Reads at most `limit` bytes of a body that nobody wants, so that the sender gets to read the answer.
+pub(crate) async fn drain(body: Body, limit: usize) {
     let work = async {
         let mut stream = body.into_data_stream();
-        let mut left = 256 * 1024_usize;
+        let mut left = limit;
         while let Some(Ok(chunk)) = stream.next().await {
             left = left.saturating_sub(chunk.len());
             if left == 0 {

@@ -38,6 +38,7 @@ fn frame(source: &str, records: Vec<Bytes>) -> Frame {
         tenant: "default".parse().unwrap(),
         mark: None,
         records,
+        refused: Vec::new(),
     }
 }
 

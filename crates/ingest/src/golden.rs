@@ -50,6 +50,7 @@ pub(crate) fn run(source: &Source, test: &TestSpec) -> TestOutcome {
             .iter()
             .map(|r| Bytes::from(r.trim_end().to_owned()))
             .collect(),
+        refused: Vec::new(),
     };
     let mapped = source.map_frame(&frame, &mut Joiner::default());
     TestOutcome {

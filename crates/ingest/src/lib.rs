@@ -26,6 +26,6 @@ pub use format::{
 };
 pub use golden::TestOutcome;
 pub use join::Joiner;
-pub use map::Mapped;
+pub use map::{Mapped, refused};
 pub use messages::instruction_hash;
 pub use source::{Source, Sources};

@@ -54,7 +54,27 @@ pub(crate) fn frame(source: &Source, frame: &Frame, joiner: Option<&mut Joiner>)
     for record in &frame.records {
         run.record(record);
     }
+    run.out.dead.extend(refused(frame));
     run.out
+}
+
+/// Dead letters of the pieces that were no record when `frame` came in.
+pub fn refused(frame: &Frame) -> impl Iterator<Item = DeadLetter> {
+    frame
+        .refused
+        .iter()
+        .zip(0u32..)
+        .map(|(refused, index)| DeadLetter {
+            id: EventId::minted(
+                frame.received,
+                &[b"refused", &frame.seq.to_be_bytes(), &index.to_be_bytes()],
+            ),
+            received: frame.received,
+            source: frame.source.clone(),
+            tenant: frame.tenant.clone(),
+            reason: refused.reason.clone(),
+            raw: refused.raw.clone(),
+        })
 }
 
 struct Run<'r> {

@@ -271,6 +271,7 @@ fn ingest(dir: &Path, events: u32, fill: Fill) -> Outcome<()> {
                     .iter()
                     .map(|e| e.native.clone())
                     .collect(),
+                refused: Vec::new(),
             };
             loop {
                 let (hand_over, start) = (give.clone(), Instant::now());

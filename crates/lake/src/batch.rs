@@ -101,7 +101,10 @@ pub(crate) fn from_events(seq: u64, events: &[Event]) -> Result<(RecordBatch, us
         text.clear();
         attrs::write(&event.norm, &mut text);
         attrs_bytes += text.len();
-        attrs_column.append_value(String::from_utf8_lossy(&text));
+        match std::str::from_utf8(&text) {
+            Ok(text) => attrs_column.append_value(text),
+            Err(_) => attrs_column.append_value(String::from_utf8_lossy(&text)),
+        }
         raw.append_value(&event.native);
     }
     let utc = |values: Vec<i64>| -> ArrayRef {

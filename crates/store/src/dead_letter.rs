@@ -6,7 +6,9 @@ use watchfloor_types::{DeadLetter, EventId, SourceId, TenantId};
 use crate::{
     ReadError, Store, WriteError,
     row::{Bad, Row, params},
-    statement::{DEAD_COUNTS, DEAD_FORGET, DEAD_LIST, DEAD_LIST_OF, DEAD_PUT, DEAD_REPLAYED},
+    statement::{
+        DEAD_COUNTS, DEAD_FORGET, DEAD_LIST, DEAD_LIST_OF, DEAD_ONE, DEAD_PUT, DEAD_REPLAYED,
+    },
     transaction::Expect,
 };
 
@@ -64,6 +66,14 @@ impl Store {
             None => DEAD_LIST,
         };
         self.rows("dead letters", sql, &params, read).await
+    }
+
+    /// One dead letter.
+    pub async fn dead_letter(&self, id: EventId) -> Result<Option<DeadLetterRow>, ReadError> {
+        let rows = self
+            .rows("dead letters", DEAD_ONE, &params![id.to_string()], read)
+            .await?;
+        Ok(rows.into_iter().next())
     }
 
     /// How many dead letters of each source wait to be read again.

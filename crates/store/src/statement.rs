@@ -99,6 +99,7 @@ statements! {
     DEAD_PUT = "insert into dead_letter (id, received, source, tenant, reason, byte_count) \
         values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing";
     DEAD_REPLAYED = "update dead_letter set replayed = $2 where id = $1 and replayed is null";
+    DEAD_ONE = "select id, received, source, tenant, reason, byte_count, replayed from dead_letter where id = $1";
     DEAD_LIST = "select id, received, source, tenant, reason, byte_count, replayed from dead_letter \
         where received < $1 or (received = $1 and id < $2) order by received desc, id desc limit $3";
     DEAD_LIST_OF = "select id, received, source, tenant, reason, byte_count, replayed from dead_letter \

@@ -140,11 +140,17 @@ impl Norm {
 }
 impl FromIterator<(FieldName, Value)> for Norm {
     fn from_iter<I: IntoIterator<Item = (FieldName, Value)>>(iter: I) -> Self {
-        let mut norm = Self::default();
-        for (field, value) in iter {
-            norm.set(field, value);
-        }
-        norm
+        let mut all: Vec<(FieldName, Value)> = iter.into_iter().collect();
+        // Stable: of equal names the last given stays last, and stays.
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+        Self(all)
     }
 }
 
@@ -276,6 +282,17 @@ pub struct Frame {
     pub mark: Option<Mark>,
     /// One native record each, at most 2^20.
     pub records: Vec<Bytes>,
+    /// Pieces of the request that are no record; they become dead letters.
+    pub refused: Vec<Refused>,
+}
+
+/// A piece of a request that is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The piece as it came.
+    pub raw: Bytes,
+    /// What is wrong with it, at most 64 KiB.
+    pub reason: String,
 }
 
 /// A record that could not be understood, kept with the reason so that it can be replayed.

@@ -18,7 +18,7 @@ mod tlp;
 pub use actor::{Actor, ParseRoleError, Role};
 pub use diagnostic::{Diagnostic, Level, Place};
 pub use effect::{Effect, EffectClass, EffectKey, EffectKind, Outcome, OutcomeStatus};
-pub use event::{DeadLetter, Event, FieldName, Frame, Logsource, Mark, Norm, Value, View};
+pub use event::{DeadLetter, Event, FieldName, Frame, Logsource, Mark, Norm, Refused, Value, View};
 pub use field::CANONICAL_FIELDS;
 pub use finding::{Finding, FindingKind, MatchedField, RuleRef};
 pub use id::*;

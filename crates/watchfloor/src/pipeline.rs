@@ -13,7 +13,10 @@
 //! Nothing calls back upstream. A crash between 2 and 6 maps the frame again at the next start:
 //! ids are functions of frame and record, so no event and no finding doubles.
 
-use std::sync::PoisonError;
+use std::sync::{
+    PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::sync::oneshot;
 use watchfloor_detect::{Correlator, Hit, Limits, Scratch};
@@ -48,6 +51,9 @@ pub(crate) async fn accept(floor: &Floor, frame: Frame) -> Result<u64, WalError>
     synced.await.unwrap_or(Err(WalError::Closed))
 }
 
+/// Fewer records than this are mapped faster than a thread starts.
+const WORTH_A_THREAD: usize = 512;
+
 /// What steps 3 and 4 carry from one round to the next.
 pub(crate) struct Worker {
     joiner: Joiner,
@@ -55,6 +61,8 @@ pub(crate) struct Worker {
     scratch: Scratch,
     /// The rules that `correlator` was built for.
     version: u64,
+    /// Threads that may help to map.
+    helpers: usize,
 }
 
 impl Worker {
@@ -65,16 +73,20 @@ impl Worker {
             correlator: None,
             scratch: Scratch::new(),
             version: 0,
+            helpers: std::thread::available_parallelism()
+                .map_or(1, |n| n.get() - 1)
+                .min(7),
         }
     }
 }
 
 /// Steps 3 to 6 for frames in the order of the log.
 pub(crate) fn process(floor: &Floor, worker: &mut Worker, frames: Vec<Frame>) {
-    let mapped: Vec<(u64, Mapped)> = frames
-        .iter()
-        .map(|frame| (frame.seq, map(floor, worker, frame)))
-        .collect();
+    if floor.is_down() {
+        // Not inserted, so the watermark stays and the next start takes them.
+        return;
+    }
+    let mapped = map(floor, worker, &frames);
     let findings = detect(floor, worker, &mapped);
     if !findings.is_empty()
         && floor
@@ -91,6 +103,7 @@ pub(crate) fn process(floor: &Floor, worker: &mut Worker, frames: Vec<Frame>) {
             events: mapped.events.iter().map(|e| e.id).collect(),
             dead: mapped.dead.len() as u32,
         });
+        index_dead(floor, &mapped);
         if let Err(error) = floor.lake.insert(seq, &mapped.events, mapped.dead) {
             tracing::error!(%error, seq, "cannot insert events; they stay in the write-ahead log");
         }
@@ -100,12 +113,69 @@ pub(crate) fn process(floor: &Floor, worker: &mut Worker, frames: Vec<Frame>) {
     }
 }
 
-fn map(floor: &Floor, worker: &mut Worker, frame: &Frame) -> Mapped {
-    match floor.sources.get(&frame.source) {
-        Some(source) => source.map_frame(frame, &mut worker.joiner),
-        // The source was removed from the content since the frame was accepted.
-        None => crate::floor::unmapped(frame),
+/// Notes dead letters where people look for them. The letters themselves go to the lake.
+fn index_dead(floor: &Floor, mapped: &Mapped) {
+    if mapped.dead.is_empty() {
+        return;
     }
+    let noted = floor
+        .runtime
+        .block_on(floor.store.dead_letters_add(&mapped.dead));
+    if let Err(error) = noted {
+        tracing::error!(%error, "cannot index dead letters; they are kept with the events");
+    }
+}
+
+/// Frames in order. Those whose records are not tied to others are mapped by several threads.
+fn map(floor: &Floor, worker: &mut Worker, frames: &[Frame]) -> Vec<(u64, Mapped)> {
+    let source_of = |frame: &Frame| floor.sources.get(&frame.source);
+    let joins = |frame: &Frame| source_of(frame).is_some_and(|source| source.joins());
+    let alone: Vec<(usize, &Frame)> = frames
+        .iter()
+        .enumerate()
+        .filter(|(_, frame)| !joins(frame))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, frame)) = alone.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mapped = match source_of(frame) {
+                Some(source) => source.map_alone(frame),
+                // The source was removed from the content since the frame was accepted.
+                None => crate::floor::unmapped(frame),
+            };
+            done.push((*at, mapped));
+        }
+        done
+    };
+    let records: usize = alone.iter().map(|(_, frame)| frame.records.len()).sum();
+    let helpers = if records < WORTH_A_THREAD {
+        0
+    } else {
+        worker.helpers.min(alone.len().saturating_sub(1))
+    };
+    let mut done = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+        let mut done = Vec::with_capacity(frames.len());
+        for (at, frame) in frames.iter().enumerate().filter(|(_, f)| joins(f)) {
+            if let Some(source) = source_of(frame) {
+                done.push((at, source.map_frame(frame, &mut worker.joiner)));
+            }
+        }
+        done.extend(work());
+        for thread in threads {
+            match thread.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter()
+        .zip(frames)
+        .map(|((_, mapped), frame)| (frame.seq, mapped))
+        .collect()
 }
 
 fn detect(floor: &Floor, worker: &mut Worker, mapped: &[(u64, Mapped)]) -> Vec<Finding> {
@@ -176,5 +246,12 @@ pub(crate) fn maintain(floor: &Floor) {
     let now = floor.clock.now();
     if let Err(error) = floor.lake.maintain(now, &floor.settings.kept()) {
         tracing::error!(%error, "cannot compact or expire event files; nothing is lost, it is tried again");
+    }
+    let before = now.saturating_sub(floor.settings.retention).unwrap_or(now);
+    if let Err(error) = floor
+        .runtime
+        .block_on(floor.store.dead_letters_forget(before))
+    {
+        tracing::error!(%error, "cannot forget old dead letters; it is tried again");
     }
 }

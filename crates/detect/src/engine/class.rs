@@ -44,6 +44,7 @@ pub(super) struct Shared {
     pub(super) native: Paths,
     pub(super) native_anywhere: Option<u32>,
     pub(super) reads_native: bool,
+    /// In the order of names, as an event's view is.
     pub(super) norm: Box<[(FieldName, u32)]>,
     pub(super) norm_anywhere: Option<u32>,
     /// Global ask to local.
@@ -269,6 +270,7 @@ impl Shared {
                 (View::Norm, Field::Anywhere) => norm_anywhere = Some(*id),
             }
         }
+        norm.sort_unstable();
         Self {
             rules: class_rules.into(),
             asks: locals.into(),

@@ -59,7 +59,7 @@ impl Engine {
         let class = Arc::new(Class::new([(position, &rule.program)], &self.asks));
         let mut scratch = Scratch::new();
         self.attach(&mut scratch);
-        let native = text_of(event);
+        let native = text_of(event, &class);
         scratch.read(event, &native, &class);
         let state = &mut scratch.state;
         let program = &class.shared.rules.first()?.program;
@@ -93,7 +93,7 @@ impl Engine {
         };
         let class = Class::new([(position, &rule.program)], &self.asks);
         let mut state = State::default();
-        let native = text_of(event);
+        let native = text_of(event, &class);
         state.read(&class, &native, &event.norm);
         class
             .shared

@@ -160,7 +160,7 @@ impl Engine {
     /// that only feed correlations are among them.
     pub fn match_event(&self, event: &Event, scratch: &mut Scratch, hits: &mut Vec<Hit>) {
         let class = self.class(&event.logsource, scratch);
-        let native = text_of(event);
+        let native = text_of(event, &class);
         scratch.read(event, &native, &class);
         let from = hits.len();
         let candidates = std::mem::take(&mut scratch.state.candidates);
@@ -305,17 +305,17 @@ impl Engine {
     /// The predicates that held and what they held of.
     fn matched(&self, event: &Event, hit: Hit, scratch: &mut Scratch) -> Vec<MatchedField> {
         self.attach(scratch);
-        let native = text_of(event);
         let class = match &scratch.current {
             Some((id, at, class)) if *id == event.id && *at == event.native.as_ptr() as usize => {
                 class.clone()
             }
             _ => {
                 let class = self.class(&event.logsource, scratch);
-                scratch.read(event, &native, &class);
+                scratch.read(event, &text_of(event, &class), &class);
                 class
             }
         };
+        let native = text_of(event, &class);
         let Some(rule) = class.shared.rules.iter().find(|r| r.rule == hit.0) else {
             return Vec::new();
         };
@@ -333,7 +333,11 @@ impl Engine {
 }
 
 /// The record as text; what is not UTF-8 is replaced.
-fn text_of(event: &Event) -> Cow<'_, str> {
+/// The native record, where the class reads it at all.
+fn text_of<'e>(event: &'e Event, class: &Class) -> Cow<'e, str> {
+    if !class.shared.reads_native {
+        return Cow::Borrowed("");
+    }
     match std::str::from_utf8(&event.native) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(&event.native),

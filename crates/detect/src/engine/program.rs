@@ -141,11 +141,21 @@ fn ask(view: View, field: &Field, op: &Op, asks: &mut Asks) -> Expr {
     };
     let guard = match op {
         Op::Glob { case, pattern } => glob_guard(*case, pattern),
-        Op::Regex(source) => literal::required(source).map(|literal| Op::Text {
-            how: How::Contains,
-            case: Case::Ignored,
-            literal: literal.into(),
-        }),
+        Op::Regex(source) => {
+            let mut texts: Vec<Op> = literal::required(source)
+                .into_iter()
+                .map(|literal| Op::Text {
+                    how: How::Contains,
+                    case: Case::Ignored,
+                    literal: literal.into(),
+                })
+                .collect();
+            if texts.len() > 1 {
+                let guards = texts.into_iter().map(|t| Expr::Ask(intern(t))).collect();
+                return all(vec![any(guards), Expr::Ask(intern(op.clone()))]);
+            }
+            texts.pop()
+        }
         Op::Text { .. }
         | Op::Number(_)
         | Op::Cidr(_)

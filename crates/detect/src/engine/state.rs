@@ -73,8 +73,11 @@ impl State {
                 },
             );
         }
-        for (name, field) in &shared.norm {
-            if let Some(value) = norm.get(name.as_str()) {
+        // Both are sorted by name: one walk through both finds what they share.
+        let mut wanted = shared.norm.iter().peekable();
+        for (name, value) in norm.iter() {
+            while wanted.next_if(|(w, _)| w < name).is_some() {}
+            if let Some((_, field)) = wanted.next_if(|(w, _)| w == name) {
                 self.norm(class, *field, value);
             }
         }

@@ -193,11 +193,14 @@ async fn otlp_export<I: Intake>(edge: &Edge<I>, signal: Signal, request: Request
             otlp::answer(&answer, encoding, signal)
         }
         Err(found) => {
-            drain(request.into_body()).await;
+            drain(request.into_body(), UNWANTED).await;
             otlp::answer(&Answer::UnsupportedType(found), Encoding::Json, signal)
         }
     }
 }
+
+/// Bytes that are read of a body that is refused for good.
+const UNWANTED: usize = 256 << 10;
 
 /// The one way through.
 async fn take<I: Intake>(
@@ -210,7 +213,13 @@ async fn take<I: Intake>(
     match admitted(edge, wire, source, &parts).await {
         Ok((head, ticket)) => accepted(edge, head, ticket, &parts.headers, body).await,
         Err(answer) => {
-            drain(body).await;
+            // A sender that is known and only asked to come back is read to the end: it may not
+            // look for an answer before it has sent everything.
+            let limit = match answer {
+                Answer::Busy(_) => edge.limits.body_bytes,
+                _ => UNWANTED,
+            };
+            drain(body, limit).await;
             answer
         }
     }

@@ -34,6 +34,8 @@ pub struct BulkRefusal {
     pub kind: &'static str,
     /// What is wrong, with the line.
     pub reason: String,
+    /// What may have been a document; empty where the sender is to send it again or never meant one.
+    pub raw: Bytes,
 }
 
 /// A `_bulk` body, taken apart.
@@ -67,12 +69,13 @@ pub fn decode(body: &Bytes, limits: &Limits) -> Bulk {
                 // as an action again, so a bad line costs itself alone.
                 let reason = format!("line {line}: {reason}");
                 out.error(range.clone(), line, range.start, reason.clone());
+                let raw = body.slice(range);
                 items.push(BulkItem {
                     action: "index".to_owned(),
                     index: None,
                     id: None,
                     line,
-                    outcome: Err(refusal("illegal_argument_exception", reason)),
+                    outcome: Err(refusal("illegal_argument_exception", reason, raw)),
                 });
                 continue;
             }
@@ -87,12 +90,12 @@ pub fn decode(body: &Bytes, limits: &Limits) -> Bulk {
                 let reason = format!("line {line}: `{verb}` is refused, events are only added");
                 let end = document.flatten().map_or(range.end, |(_, r)| r.end);
                 out.error(range.start..end, line, range.start, reason.clone());
-                Err(refusal("illegal_argument_exception", reason))
+                Err(refusal("illegal_argument_exception", reason, Bytes::new()))
             }
             other => {
                 let reason = format!("line {line}: unknown action `{}`", cut(other));
                 out.error(range.clone(), line, range.start, reason.clone());
-                Err(refusal("illegal_argument_exception", reason))
+                Err(refusal("illegal_argument_exception", reason, Bytes::new()))
             }
         };
         items.push(BulkItem {
@@ -119,7 +122,7 @@ fn document(
     let Some((at, range)) = next else {
         let reason = format!("line {line}: no document follows the action");
         out.error(action.clone(), line, action.start, reason.clone());
-        return Err(refusal("illegal_argument_exception", reason));
+        return Err(refusal("illegal_argument_exception", reason, Bytes::new()));
     };
     let content = body.get(range.clone()).unwrap_or_default();
     let fault = match one_value(content) {
@@ -130,8 +133,9 @@ fn document(
     if let Some((offset, fault)) = fault {
         let reason = format!("line {at}: failed to parse: {fault}");
         let offset = range.start + offset;
-        out.error(range, at, offset, reason.clone());
-        return Err(refusal("document_parsing_exception", reason));
+        out.error(range.clone(), at, offset, reason.clone());
+        let raw = body.slice(range);
+        return Err(refusal("document_parsing_exception", reason, raw));
     }
     let position = out.out.records.len();
     let errors = out.out.errors.len();
@@ -148,14 +152,16 @@ fn document(
         status: 429,
         kind: "es_rejected_execution_exception",
         reason: format!("line {at}: {reason}"),
+        raw: Bytes::new(),
     })
 }
 
-fn refusal(kind: &'static str, reason: String) -> BulkRefusal {
+fn refusal(kind: &'static str, reason: String, raw: Bytes) -> BulkRefusal {
     BulkRefusal {
         status: 400,
         kind,
         reason,
+        raw,
     }
 }
 

@@ -66,6 +66,7 @@ fn frame(source: &str, seq: u64, records: Vec<Bytes>) -> Frame {
         tenant: "default".parse().unwrap(),
         mark: None,
         records,
+        refused: Vec::new(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! One frame as bytes: a fixed header, then a body that the caller's thread has already packed.
 //!
 //! ```text
-//! header  magic "WFR1", body length u32, seq u64, synced u64, CRC-32 of body, CRC-32 of header
-//! body    received (i64 s, i32 ns), source, tenant, mark, record count u32, plain length u32,
-//!         zstd( record lengths u32 each, record bytes )
+//! header  magic "WFR2", body length u32, seq u64, synced u64, CRC-32 of body, CRC-32 of header
+//! body    received (i64 s, i32 ns), source, tenant, mark, record count u32, refused count u32,
+//!         plain length u32, zstd( lengths u32 each: records, then piece and reason of each refused
+//!         piece; then their bytes )
 //! ```
 //! All numbers are little-endian; text is a u16 length and its bytes. `synced` is the highest
 //! sequence number known to be on disk when the header was written: it tells recovery whether a
@@ -12,12 +13,12 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
-use watchfloor_types::{ExerciseId, Frame, Mark};
+use watchfloor_types::{ExerciseId, Frame, Mark, Refused};
 
 /// Length of a frame header in bytes.
 pub(super) const HEADER_LEN: usize = 32;
 /// First bytes of a frame header.
-pub(super) const MAGIC: [u8; 4] = *b"WFR1";
+pub(super) const MAGIC: [u8; 4] = *b"WFR2";
 /// Longest plain record data of one frame, in bytes.
 pub(super) const MAX_PLAIN_BYTES: usize = 256 << 20;
 
@@ -72,16 +73,22 @@ impl Header {
 /// Packs everything of `frame` but its sequence number. The error is the plain length in bytes,
 /// where that is over the limit.
 pub(super) fn encode_body(frame: &Frame) -> Result<Vec<u8>, usize> {
-    let plain_len = frame.records.iter().map(|r| r.len() + 4).sum::<usize>();
+    let refused = frame.refused.iter();
+    let parts = || {
+        let refused = refused.clone();
+        let records = frame.records.iter().map(|r| &r[..]);
+        records.chain(refused.flat_map(|r| [&r.raw[..], r.reason.as_bytes()]))
+    };
+    let plain_len = parts().map(|p| p.len() + 4).sum::<usize>();
     if plain_len > MAX_PLAIN_BYTES {
         return Err(plain_len);
     }
     let mut plain = Vec::with_capacity(plain_len);
-    for record in &frame.records {
-        plain.extend_from_slice(&(record.len() as u32).to_le_bytes());
+    for part in parts() {
+        plain.extend_from_slice(&(part.len() as u32).to_le_bytes());
     }
-    for record in &frame.records {
-        plain.extend_from_slice(record);
+    for part in parts() {
+        plain.extend_from_slice(part);
     }
     let mut body = Vec::with_capacity(96 + plain.len() / 3);
     body.extend_from_slice(&frame.received.as_second().to_le_bytes());
@@ -97,6 +104,7 @@ pub(super) fn encode_body(frame: &Frame) -> Result<Vec<u8>, usize> {
         }
     }
     body.extend_from_slice(&(frame.records.len() as u32).to_le_bytes());
+    body.extend_from_slice(&(frame.refused.len() as u32).to_le_bytes());
     body.extend_from_slice(&(plain.len() as u32).to_le_bytes());
     // Memory cannot be short of a bound that is reserved first, so this does not fail in practice.
     let packed = zstd::bulk::compress(&plain, 1).map_err(|_| plain_len)?;
@@ -120,19 +128,33 @@ pub(super) fn decode_body(seq: u64, body: &[u8]) -> Option<Frame> {
         }),
     };
     let count = at.u32()? as usize;
+    let refused_count = at.u32()? as usize;
     let plain_len = at.u32()? as usize;
     if plain_len > MAX_PLAIN_BYTES {
         return None;
     }
     let plain = Bytes::from(zstd::bulk::decompress(at.0, plain_len).ok()?);
     let mut lengths = Reader(&plain);
-    let mut from = count.checked_mul(4)?;
-    let mut records = Vec::with_capacity(count.min(1 << 20));
-    for _ in 0..count {
+    let mut from = refused_count
+        .checked_mul(2)?
+        .checked_add(count)?
+        .checked_mul(4)?;
+    let mut next = || {
         let to = from.checked_add(lengths.u32()? as usize)?;
         plain.get(from..to)?;
-        records.push(plain.slice(from..to));
+        let part = plain.slice(from..to);
         from = to;
+        Some(part)
+    };
+    let mut records = Vec::with_capacity(count.min(1 << 20));
+    for _ in 0..count {
+        records.push(next()?);
+    }
+    let mut refused = Vec::new();
+    for _ in 0..refused_count {
+        let (raw, reason) = (next()?, next()?);
+        let reason = String::from_utf8(reason.to_vec()).ok()?;
+        refused.push(Refused { raw, reason });
     }
     Some(Frame {
         seq,
@@ -141,6 +163,7 @@ pub(super) fn decode_body(seq: u64, body: &[u8]) -> Option<Frame> {
         tenant,
         mark,
         records,
+        refused,
     })
 }
 
@@ -181,6 +204,7 @@ mod tests {
         #[test]
         fn a_frame_round_trips(
             records in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..20),
+            refused in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..20), ".{0,9}"), 0..4),
             seconds in 0i64..4_000_000_000, nanos in 0i32..1_000_000_000, marked in any::<bool>(),
         ) {
             let frame = Frame {
@@ -193,6 +217,7 @@ mod tests {
                     inject: "inj-3".parse().unwrap(),
                 }),
                 records: records.into_iter().map(Bytes::from).collect(),
+                refused: refused.into_iter().map(|(raw, reason)| Refused { raw: raw.into(), reason }).collect(),
             };
             let body = encode_body(&frame).unwrap();
             let header = Header::parse(&Header::of(&body, 7, 6)).unwrap();

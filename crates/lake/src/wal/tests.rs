@@ -18,6 +18,7 @@ fn frame(text: &str) -> Frame {
         tenant: "acme".parse().unwrap(),
         mark: None,
         records: vec![Bytes::copy_from_slice(text.as_bytes())],
+        refused: Vec::new(),
     }
 }
 

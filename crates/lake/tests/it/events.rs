@@ -33,6 +33,7 @@ pub(crate) fn frame(received: Timestamp, records: Vec<Bytes>) -> Frame {
         tenant: "acme".parse().unwrap(),
         mark: None,
         records,
+        refused: Vec::new(),
     }
 }
 

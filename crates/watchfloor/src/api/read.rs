@@ -45,6 +45,9 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         .route("/api/v1/events", get(events))
         .route("/api/v1/events/{id}", get(event))
         .route("/api/v1/sources", get(sources))
+        .route("/api/v1/dead-letters", get(super::dead::list))
+        .route("/api/v1/dead-letters/replay", post(super::dead::replay))
+        .route("/api/v1/dead-letters/{id}", get(super::dead::show))
         .route("/api/v1/rules", get(rules))
         .route("/api/v1/runbooks", get(runbooks))
         .route("/api/v1/indicators", get(indicators))
@@ -81,6 +84,9 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         events,
         event,
         sources,
+        super::dead::list,
+        super::dead::show,
+        super::dead::replay,
         rules,
         runbooks,
         indicators,

@@ -1,6 +1,13 @@
 //! How commands reach a floor: a running server where there is one, else one opened for the command.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -108,11 +115,7 @@ struct Local {
 impl Client {
     /// Finds a server, or opens the data folder for the length of this command.
     pub(crate) fn open(context: &Context) -> anyhow::Result<Result<Self, Exit>> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(600)))
-            .build()
-            .into();
+        let agent = agent();
         if let Some(server) = &context.server {
             let token = std::env::var("WATCHFLOOR_TOKEN").context("--server needs a token in WATCHFLOOR_TOKEN; `watchfloor token create --api` makes one")?;
             let address = Address {
@@ -138,13 +141,30 @@ impl Client {
                 local: None,
             }));
         }
-        let local = Local::open(settings)?;
-        let address = local.1;
-        Ok(Ok(Self {
+        Self::local(settings).map(Ok)
+    }
+
+    /// Opens the data folder for the length of this command.
+    pub(crate) fn local(settings: Settings) -> anyhow::Result<Self> {
+        let (local, address) = Local::open(settings)?;
+        Ok(Self {
             address,
-            agent,
-            local: Some(local.0),
-        }))
+            agent: agent(),
+            local: Some(local),
+        })
+    }
+
+    /// The floor that was opened for this command.
+    pub(crate) fn floor(&self) -> Option<Arc<Floor>> {
+        self.local.as_ref().map(|l| Arc::clone(&l.opened.floor))
+    }
+
+    /// Runs a task beside the floor that was opened for this command.
+    pub(crate) fn spawn(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Option<tokio::task::JoinHandle<()>> {
+        self.local.as_ref().map(|l| l.runtime.spawn(task))
     }
 
     /// `GET` of an API path.
@@ -172,8 +192,18 @@ impl Client {
 
     /// Sends records to the ingest listener; waits and comes again when it is busy.
     pub(crate) fn ingest(&self, source: &str, body: &[u8]) -> anyhow::Result<Value> {
+        self.ingest_counting(source, body, &AtomicU64::new(0))
+    }
+
+    /// The same; counts how often it was told to come again.
+    pub(crate) fn ingest_counting(
+        &self,
+        source: &str,
+        body: &[u8],
+        busy: &AtomicU64,
+    ) -> anyhow::Result<Value> {
         let url = format!("{}/ingest/{source}", self.address.ingest);
-        for _ in 0..600 {
+        for _ in 0..6_000 {
             let response = self
                 .agent
                 .post(&url)
@@ -187,7 +217,8 @@ impl Client {
                 .as_ref()
                 .is_ok_and(|r| matches!(r.status().as_u16(), 429 | 503))
             {
-                std::thread::sleep(Duration::from_millis(500));
+                busy.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(50));
                 continue;
             }
             return answer(&url, response);
@@ -206,6 +237,14 @@ impl Client {
             local.close();
         }
     }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(600)))
+        .build()
+        .into()
 }
 
 /// The server that holds the data folder, if one answers.
@@ -238,10 +277,8 @@ impl Local {
             anyhow::Ok((opened, sockets, address))
         })?;
         let (stop, stopped) = watch::channel(false);
-        let serving = runtime.spawn(sockets.serve(
-            std::sync::Arc::clone(&opened.floor),
-            crate::serve::until(stopped),
-        ));
+        let serving =
+            runtime.spawn(sockets.serve(Arc::clone(&opened.floor), crate::serve::until(stopped)));
         Ok((
             Self {
                 runtime,

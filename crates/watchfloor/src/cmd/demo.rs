@@ -90,7 +90,7 @@ fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
 }
 
 /// A folder that holds nothing yet.
-fn fresh(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+pub(super) fn fresh(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     match given {
         Some(dir) => {
             if dir.exists()
@@ -99,18 +99,15 @@ fn fresh(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
                     .next()
                     .is_some()
             {
-                bail!(
-                    "{} is not empty; the demo needs a fresh folder",
-                    dir.display()
-                );
+                bail!("{} is not empty; a fresh folder is needed", dir.display());
             }
             Ok(dir)
         }
         None => {
-            let name = crate::secrets::token("watchfloor-demo-")?
+            let name = crate::secrets::token("watchfloor-")?
                 .reveal()
                 .chars()
-                .take(24)
+                .take(22)
                 .collect::<String>();
             Ok(std::env::temp_dir().join(name))
         }

@@ -1,5 +1,6 @@
 //! Commands: noun, verb, one row each. Help and completions come from the rows.
 
+mod bench;
 mod client;
 mod content;
 mod demo;
@@ -61,6 +62,7 @@ pub(crate) static ROWS: &[&[Row]] = &[
     intel::ROWS,
     report::ROWS,
     content::ROWS,
+    bench::ROWS,
 ];
 
 /// The command line of the program.
@@ -126,6 +128,10 @@ fn insert(parent: clap::Command, path: &'static [&'static str], row: &Row) -> cl
 static NOUNS: &[(&str, &str)] = &[
     ("source", "Origins of events: mapping, health, owner"),
     ("event", "Observations: import, search, show"),
+    (
+        "dead-letter",
+        "Records that could not be understood: list, show, replay",
+    ),
     ("rule", "Sigma rules: list, lint, test, run"),
     ("alert", "Grouped findings that ask a person to look"),
     ("incident", "Incidents: facts, status, timeline"),
@@ -142,6 +148,7 @@ static NOUNS: &[(&str, &str)] = &[
     ("token", "Tokens of senders and programs"),
     ("user", "Accounts"),
     ("journal", "The hash-chained journal"),
+    ("bench", "What this machine carries"),
 ];
 
 /// Runs the command line.

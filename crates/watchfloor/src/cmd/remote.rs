@@ -137,6 +137,47 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     list!("source", "list", "Sources with what came from them", "/api/v1/sources", ["source" => "/id", "title" => "/title", "owner" => "/owner", "events" => "/events", "dead" => "/dead_letters", "last" => "/last", "formats" => "/formats"]),
+    Row {
+        name: &["dead-letter", "list"],
+        about: "Records that could not be understood, newest first",
+        args: |c| {
+            c.arg(option("source", "Of this source only"))
+                .arg(option("limit", "How many, at most 1000").default_value("100"))
+        },
+        run: |m, x| {
+            let mut path = format!("/api/v1/dead-letters?limit={}", percent(&text(m, "limit")));
+            if let Some(source) = m.get_one::<String>("source") {
+                path.push_str(&format!("&source={}", percent(source)));
+            }
+            let columns = [
+                ("received", "/received"),
+                ("source", "/source"),
+                ("bytes", "/bytes"),
+                ("replayed", "/replayed"),
+                ("reason", "/reason"),
+                ("id", "/id"),
+            ];
+            ask(x, &columns, |c| c.get(&path))
+        },
+    },
+    show!(
+        "dead-letter",
+        "One record as it came, and why it was not understood",
+        "/api/v1/dead-letters"
+    ),
+    Row {
+        name: &["dead-letter", "replay"],
+        about: "Read records again with the mapping of today",
+        args: |c| {
+            c.arg(Arg::new("id").num_args(0..).help("These"))
+                .arg(option("source", "All of this source that wait"))
+        },
+        run: |m, x| {
+            let ids: Vec<&String> = m.get_many("id").map(Iterator::collect).unwrap_or_default();
+            let body = json!({"ids": ids, "source": m.get_one::<String>("source")});
+            ask(x, &[], |c| c.post("/api/v1/dead-letters/replay", &body))
+        },
+    },
     list!("rule", "list", "Rules and correlations in force", "/api/v1/rules", ["id" => "/id", "severity" => "/severity", "title" => "/title", "techniques" => "/techniques", "samples" => "/samples"]),
     list!("alert", "list", "Alerts, newest first", "/api/v1/alerts", ["id" => "/id", "severity" => "/severity", "status" => "/status", "title" => "/title", "first seen" => "/first_seen"]),
     show!("alert", "One alert with its findings", "/api/v1/alerts"),

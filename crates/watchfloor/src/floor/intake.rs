@@ -7,13 +7,16 @@ use watchfloor_edge::{
     Accepted, BulkAction, BulkOp, Delivery, Encoding, Head, Intake, Readiness, Refusal, Rejected,
     Reply, Wire,
 };
-use watchfloor_ingest::{Decoded, Limits, format, json};
+use watchfloor_ingest::{Decoded, Limits, RecordError, format, json};
 use watchfloor_lake::WalError;
 use watchfloor_store::TokenKind;
-use watchfloor_types::{Diagnostic, EventId, Frame, Mark, SourceId, TenantId, Timestamp};
+use watchfloor_types::{Diagnostic, EventId, Frame, Mark, Refused, SourceId, TenantId, Timestamp};
 
 use super::Floor;
 use crate::{pipeline, secrets};
+
+/// How long a sender is kept waiting before it is asked to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a sender is asked to stay away when queues are full.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -58,10 +61,10 @@ impl Intake for FloorIntake {
         if head.wire == Wire::Plain {
             self.source(&ticket, head.source.as_deref().unwrap_or_default())?;
         }
-        if floor.frames.is_full() {
-            Err(Refusal::Busy(COME_BACK))
-        } else {
+        if floor.frames.room(PATIENCE).await {
             Ok(ticket)
+        } else {
+            Err(Refusal::Busy(COME_BACK))
         }
     }
 
@@ -82,16 +85,22 @@ impl Intake for FloorIntake {
             Err(refusal) => return Reply::Refused(refusal),
         };
         let mut first = None;
-        for (source, records) in routed {
+        for (source, share) in routed {
             let frame = Frame {
                 seq: 0,
                 received,
                 source,
                 tenant: ticket.tenant.clone(),
                 mark: None,
-                records,
+                records: share.records,
+                refused: share.refused,
             };
-            match pipeline::accept(&self.0, frame).await {
+            let outcome = match first {
+                None => pipeline::accept(&self.0, frame).await,
+                // A part of the request is kept: asking for all of it again would double that part.
+                Some(_) => accept_patiently(&self.0, frame).await,
+            };
+            match outcome {
                 Ok(seq) => first = first.or(Some(seq)),
                 Err(WalError::Busy { .. }) => return Reply::Refused(Refusal::Busy(COME_BACK)),
                 Err(WalError::TooLarge { .. }) => return Reply::TooLarge { limit: 64 << 20 },
@@ -144,7 +153,7 @@ impl FloorIntake {
         head: &Head,
         decoded: &Decoded,
         actions: &[(BulkAction, Option<usize>)],
-    ) -> Result<Vec<(SourceId, Vec<Bytes>)>, Refusal> {
+    ) -> Result<Vec<(SourceId, Share)>, Refusal> {
         let settled = |name: Option<&str>| -> Result<SourceId, Refusal> {
             if let Some(Ok(id)) = name.map(|n| self.source(ticket, n)) {
                 return Ok(id);
@@ -154,19 +163,27 @@ impl FloorIntake {
                 _ => self.source(ticket, "generic"),
             }
         };
-        let mut routed: BTreeMap<SourceId, Vec<Bytes>> = BTreeMap::new();
+        let mut routed: BTreeMap<SourceId, Share> = BTreeMap::new();
+        let all = || Share {
+            records: decoded.records.clone(),
+            refused: decoded.errors.iter().filter_map(refused).collect(),
+        };
         match head.wire {
             Wire::Plain => {
                 let source = self.source(ticket, head.source.as_deref().unwrap_or_default())?;
-                routed.insert(source, decoded.records.clone());
+                routed.insert(source, all());
             }
             Wire::OtlpLogs(_) | Wire::OtlpTraces(_) => {
-                routed.insert(self.source(ticket, "otel")?, decoded.records.clone());
+                routed.insert(self.source(ticket, "otel")?, all());
             }
             Wire::HecRaw => {
-                routed.insert(settled(hint(head, "sourcetype"))?, decoded.records.clone());
+                routed.insert(settled(hint(head, "sourcetype"))?, all());
             }
             Wire::HecEvent => {
+                routed
+                    .entry(settled(hint(head, "sourcetype"))?)
+                    .or_default()
+                    .refused = all().refused;
                 for record in &decoded.records {
                     let named = json::parse(record).ok().and_then(|j| {
                         j.get("sourcetype")
@@ -176,24 +193,64 @@ impl FloorIntake {
                     routed
                         .entry(settled(named.as_deref().or(hint(head, "sourcetype")))?)
                         .or_default()
+                        .records
                         .push(record.clone());
                 }
             }
             Wire::ElasticBulk => {
+                let mut errors = decoded.errors.iter();
                 for (action, record) in actions {
-                    let Some(record) = record.and_then(|i| decoded.records.get(i)) else {
-                        continue;
-                    };
-                    routed
-                        .entry(settled(Some(&action.index))?)
-                        .or_default()
-                        .push(record.clone());
+                    let share = routed.entry(settled(Some(&action.index))?).or_default();
+                    match record {
+                        Some(i) => share.records.extend(decoded.records.get(*i).cloned()),
+                        // One error for each action without a record, in the same order.
+                        None => share.refused.extend(errors.next().and_then(refused)),
+                    }
                 }
             }
         }
-        routed.retain(|_, records| !records.is_empty());
+        routed.retain(|_, share| !share.records.is_empty() || !share.refused.is_empty());
         Ok(routed.into_iter().collect())
     }
+}
+
+/// What one source gets of a request.
+#[derive(Default)]
+struct Share {
+    records: Vec<Bytes>,
+    refused: Vec<Refused>,
+}
+
+/// Most bytes of a refused piece that are kept.
+const MOST_REFUSED: usize = 8 << 20;
+
+/// A refused piece as it is kept; none where there is nothing to keep.
+fn refused(error: &RecordError) -> Option<Refused> {
+    if error.raw.is_empty() {
+        return None;
+    }
+    let mut reason: String = error.reason.chars().take(1_000).collect();
+    if error.raw.len() > MOST_REFUSED {
+        reason.push_str(&format!(
+            "; the first {MOST_REFUSED} of {} bytes are kept",
+            error.raw.len()
+        ));
+    }
+    Some(Refused {
+        raw: error.raw.slice(..error.raw.len().min(MOST_REFUSED)),
+        reason,
+    })
+}
+
+/// Accepts the rest of a request of which a part is kept already.
+async fn accept_patiently(floor: &Floor, frame: Frame) -> Result<u64, WalError> {
+    for _ in 0..2_000 {
+        match pipeline::accept(floor, frame.clone()).await {
+            Err(WalError::Busy { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
+            other => return other,
+        }
+    }
+    pipeline::accept(floor, frame).await
 }
 
 fn hint<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
@@ -273,12 +330,12 @@ fn decode_bulk(delivery: &Delivery, limits: &Limits) -> (Decoded, Actions) {
         .enumerate()
         .filter_map(|(index, item)| {
             let refusal = item.outcome.as_ref().err()?;
-            Some(watchfloor_ingest::RecordError {
+            Some(RecordError {
                 index,
                 line: item.line,
                 offset: 0,
                 reason: refusal.reason.clone(),
-                raw: Bytes::new(),
+                raw: refusal.raw.clone(),
             })
         })
         .collect();
@@ -328,6 +385,7 @@ pub(crate) async fn emit(
         tenant,
         mark: Some(mark),
         records,
+        refused: Vec::new(),
     };
     let seq = pipeline::accept(floor, frame).await?;
     Ok((seq, floor.clock.now()))

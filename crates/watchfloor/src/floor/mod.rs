@@ -66,6 +66,8 @@ pub(crate) struct Floor {
     pub emissions: AtomicUsize,
     /// Figures by source since the start.
     pub figures: Mutex<BTreeMap<SourceId, SourceFigures>>,
+    /// For threads of ours that have to ask the store.
+    pub runtime: tokio::runtime::Handle,
     sightings: Mutex<Vec<IndicatorMatch>>,
 }
 
@@ -150,6 +152,11 @@ impl Floor {
             // Nobody listening is fine.
             drop(self.news.send(news));
         }
+    }
+
+    /// Whether the floor takes no decisions any more.
+    pub(crate) fn is_down(&self) -> bool {
+        self.inbox.is_closed()
     }
 
     /// Whether anything is on its way: an emission, a frame to detection, an effect to the world.

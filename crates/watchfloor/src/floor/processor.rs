@@ -14,8 +14,12 @@ use watchfloor_types::{Actor, Frame, Timestamp};
 use super::Floor;
 use crate::pipeline;
 
-/// Above this many records on their way, senders are asked to come back.
-const BUSY_RECORDS: usize = 400_000;
+/// Above this many records on their way, senders wait before their bodies are read: what is
+/// acknowledged is through detection within a second at the rate of two cores.
+const CROWDED_RECORDS: usize = 24_000;
+
+/// Above this many, they are asked to come back.
+const BUSY_RECORDS: usize = 200_000;
 
 /// Records that one round takes together.
 const ROUND_RECORDS: usize = 8_192;
@@ -25,26 +29,32 @@ const ROUND_RECORDS: usize = 8_192;
 pub(crate) struct Queue {
     frames: mpsc::Sender<Frame>,
     records: Arc<AtomicUsize>,
+    /// Told whenever records are through.
+    through: Arc<tokio::sync::Notify>,
 }
 
 /// The other end of a [`Queue`].
 pub(crate) struct Frames {
     frames: mpsc::Receiver<Frame>,
     records: Arc<AtomicUsize>,
+    through: Arc<tokio::sync::Notify>,
 }
 
 /// A queue and its other end.
 pub(crate) fn queue() -> (Queue, Frames) {
     let (tx, rx) = mpsc::channel();
     let records = Arc::new(AtomicUsize::new(0));
+    let through = Arc::new(tokio::sync::Notify::new());
     (
         Queue {
             frames: tx,
             records: Arc::clone(&records),
+            through: Arc::clone(&through),
         },
         Frames {
             frames: rx,
             records,
+            through,
         },
     )
 }
@@ -65,6 +75,20 @@ impl Queue {
     /// Records on their way.
     pub(crate) fn waiting(&self) -> usize {
         self.records.load(Ordering::Acquire)
+    }
+
+    /// Waits until there is room for more; whether there is.
+    pub(crate) async fn room(&self, patience: Duration) -> bool {
+        let wait = async {
+            loop {
+                let through = self.through.notified();
+                if self.waiting() <= CROWDED_RECORDS {
+                    return;
+                }
+                through.await;
+            }
+        };
+        tokio::time::timeout(patience, wait).await.is_ok() || !self.is_full()
     }
 
     /// Whether senders should be asked to come back.
@@ -113,6 +137,7 @@ pub(crate) fn run(floor: &Floor, frames: &Frames) {
         }
         pipeline::process(floor, &mut worker, round);
         frames.records.fetch_sub(records, Ordering::AcqRel);
+        frames.through.notify_waiters();
     }
 }
 

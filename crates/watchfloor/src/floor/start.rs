@@ -108,6 +108,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ledger: player::Ledger::default(),
         emissions: AtomicUsize::new(0),
         figures: Mutex::default(),
+        runtime: tokio::runtime::Handle::current(),
         sightings: Mutex::default(),
     });
 
@@ -246,6 +247,7 @@ pub(crate) fn unmapped(frame: &Frame) -> Mapped {
             reason: format!("there is no source `{}` any more", frame.source),
             raw: raw.clone(),
         })
+        .chain(watchfloor_ingest::refused(frame))
         .collect();
     Mapped {
         dead,

@@ -14,6 +14,7 @@
 
 mod demo;
 mod durability;
+mod hostile;
 mod openapi;
 mod pages;
 mod program;
