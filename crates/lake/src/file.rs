@@ -66,6 +66,11 @@ impl LiveFile {
         self.doomed.store(true, Ordering::Release);
     }
 
+    #[cfg(feature = "sql")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.full_path
+    }
+
     pub(crate) fn open(&self) -> Result<File, LakeError> {
         File::open(&self.full_path).map_err(|e| LakeError::read(&self.full_path, &e))
     }

@@ -27,6 +27,8 @@ mod partition;
 mod query;
 mod schema;
 mod search;
+#[cfg(feature = "sql")]
+mod sql;
 mod wal;
 
 pub use batch::{Raw, Row};
@@ -41,4 +43,6 @@ pub use search::{
     Aggregate, Bucket, Cursor, Group, Measure, Measured, Numbers, Page, ParseCursorError, Query,
     SearchError, Tenants, Top, Watch,
 };
+#[cfg(feature = "sql")]
+pub use sql::{SqlError, SqlLimits, SqlRows};
 pub use wal::{Acknowledged, Damage, Done, Frames, Recovery, Wal, WalError, WalOptions};

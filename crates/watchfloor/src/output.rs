@@ -46,7 +46,7 @@ impl Output {
             Form::Json => value.to_string(),
             Form::Text => serde_json::to_string_pretty(value).unwrap_or_default(),
         };
-        write_line(&mut std::io::stdout().lock(), &text);
+        write_line(&mut std::io::stdout().lock(), &escaped(&text));
     }
 
     /// A message for the person at the terminal.
@@ -72,7 +72,8 @@ impl Output {
         let row = |cells: &mut dyn Iterator<Item = &str>| {
             let mut text = String::new();
             for (cell, width) in cells.zip(&widths) {
-                let cell = visible(cell);
+                // A line break in a cell would look like another row.
+                let cell = visible(cell).replace(['\n', '\t'], " ");
                 text.push_str(&cell);
                 text.extend(std::iter::repeat_n(
                     ' ',
@@ -110,6 +111,23 @@ pub(crate) fn visible(text: &str) -> String {
             c => c,
         })
         .collect()
+}
+
+/// JSON with the characters escaped that steer a terminal or hide text. They stand only inside
+/// strings, so it stays the same JSON.
+fn escaped(json: &str) -> String {
+    let steers = |c: char| {
+        matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn render(d: &Diagnostic, source: &dyn Fn(&str) -> Option<String>) -> String {
@@ -199,6 +217,14 @@ mod tests {
                 && text.contains("did you mean"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn json_stays_the_same_and_steers_no_terminal() {
+        let value = serde_json::json!({"a": "x\u{9b}31m\u{202e}y\u{1b}"});
+        let text = escaped(&value.to_string());
+        assert!(text.is_ascii() && !text.contains('\u{1b}'), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Searching events: the words of a URL or command line become a query of the lake.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use watchfloor_lake::{Bucket, Cursor, Filter, Page, Query, Row, SearchError, Tenants, Top, Watch};
 use watchfloor_types::{SignedDuration, Timestamp};
 
@@ -133,8 +135,21 @@ pub(crate) async fn run(floor: &Arc<Floor>, ask: &Ask) -> Result<Found, Problem>
     let width = SignedDuration::from_secs(width);
     let top = Some(ask.top.clone()).filter(|t| !t.is_empty());
     let floor = Arc::clone(floor);
-    tokio::task::spawn_blocking(move || {
-        let watch = Watch::new();
+    let permit = tokio::time::timeout(LONGEST_WAIT, SEARCHES.acquire())
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .ok_or_else(|| {
+            Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "busy",
+                "other searches are running; try again, or narrow the time",
+            )
+        })?;
+    let stop = Stop(Arc::new(Watch::new()));
+    let watch = Arc::clone(&stop.0);
+    let work = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         let page = floor.lake.search(&query, after, limit, &watch)?;
         let histogram = floor.lake.histogram(&query, width, &watch)?;
         let top = top
@@ -147,10 +162,35 @@ pub(crate) async fn run(floor: &Arc<Floor>, ask: &Ask) -> Result<Found, Problem>
             top,
             range: (query.from, query.until),
         })
-    })
-    .await
-    .map_err(|e| Problem::internal(&e))?
-    .map_err(problem)
+    });
+    tokio::time::timeout(LONGEST, work)
+        .await
+        .map_err(|_| {
+            Problem::bad(format!(
+                "the search took longer than {} s; narrow the time",
+                LONGEST.as_secs()
+            ))
+        })?
+        .map_err(|e| Problem::internal(&e))?
+        .map_err(problem)
+}
+
+/// Searches that run at the same time.
+static SEARCHES: Semaphore = Semaphore::const_new(4);
+
+/// Longest that a search waits for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Longest that a search takes.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Stops a search when nobody waits for it any more.
+struct Stop(Arc<Watch>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 fn problem(error: SearchError) -> Problem {

@@ -1,6 +1,10 @@
 //! Listening: console and API on one address, ingest on another.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use axum::Router;
@@ -58,12 +62,12 @@ impl Sockets {
 
     /// URL of the console.
     pub(crate) fn console_url(&self) -> String {
-        format!("{}://{}", self.console.scheme(), self.console.address())
+        format!("{}://{}", self.console.scheme(), reachable(self.console.address()))
     }
 
     /// URL of the ingest listener.
     pub(crate) fn ingest_url(&self) -> String {
-        format!("{}://{}", self.ingest.scheme(), self.ingest.address())
+        format!("{}://{}", self.ingest.scheme(), reachable(self.ingest.address()))
     }
 
     /// Serves both until `stop` is ready.
@@ -73,6 +77,11 @@ impl Sockets {
         stop: impl Future<Output = ()> + Clone + Send + 'static,
     ) {
         let console: Router = web::router(Arc::clone(&floor));
+        let told = (Arc::clone(&floor), stop.clone());
+        tokio::spawn(async move {
+            told.1.await;
+            told.0.stopping.send_replace(true);
+        });
         let ingest = router(Arc::new(FloorIntake(floor)), HttpLimits::default());
         let a = self
             .console
@@ -82,12 +91,24 @@ impl Sockets {
     }
 }
 
-/// The account of the first run, with every role, and a link that signs it in; none when there are accounts.
+/// Where a listener on every address is reached from this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// The account of the first run, with every role, and a link that signs it in; none once somebody can sign in.
 pub(crate) async fn first_link(floor: &Floor) -> anyhow::Result<Option<String>> {
-    if !floor.store.accounts().await?.is_empty() {
+    let admin: UserId = "admin".parse()?;
+    let accounts = floor.store.accounts().await?;
+    if accounts.iter().any(|a| a.id != admin || a.password.is_some()) {
         return Ok(None);
     }
-    let admin: UserId = "admin".parse()?;
     Ok(Some(
         invite(floor, &admin, "Administrator", Role::ALL).await?,
     ))

@@ -276,7 +276,7 @@ impl Settings {
                 .map(|(name, e)| {
                     (
                         name.clone(),
-                        serde_json::json!({ "url": e.url, "secret": e.secret.is_some() }),
+                        serde_json::json!({ "url": origin(&e.url), "secret": e.secret.is_some() }),
                     )
                 })
                 .collect::<serde_json::Map<_, _>>()
@@ -291,6 +291,13 @@ impl Settings {
             "channel": endpoints(&self.channels), "target": endpoints(&self.targets),
         })
     }
+}
+
+/// Scheme, host and port: the path of a webhook is often its secret.
+fn origin(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let plain = url.get(..end).unwrap_or_default();
+    plain.splitn(4, '/').take(3).collect::<Vec<_>>().join("/")
 }
 
 #[expect(
@@ -327,6 +334,12 @@ mod tests {
             "{errors:#?}"
         );
         assert!(errors.iter().all(|d| d.help.is_some()));
+    }
+
+    #[test]
+    fn the_path_of_a_webhook_is_not_shown() {
+        assert_eq!(origin("https://hooks.example/services/T0/secret?sig=x"), "https://hooks.example");
+        assert_eq!(origin("http://127.0.0.1:9"), "http://127.0.0.1:9");
     }
 
     #[test]

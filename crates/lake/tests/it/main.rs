@@ -12,3 +12,5 @@ mod delta;
 mod events;
 mod model;
 mod search;
+#[cfg(feature = "sql")]
+mod sql;

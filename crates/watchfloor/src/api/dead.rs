@@ -1,6 +1,6 @@
 //! Records that could not be understood: list, show, read again.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
@@ -77,9 +77,20 @@ pub(crate) struct Again {
     /// These; empty means all of `source` that wait.
     #[serde(default)]
     ids: Vec<String>,
-    /// All of this source that wait.
+    /// All of this source that wait, newest first.
     #[serde(default)]
     source: Option<String>,
+    /// Go on after this letter, as the last answer said.
+    #[serde(default)]
+    after: Option<String>,
+}
+
+impl Again {
+    /// Whether a letter comes after the one where the last request ended; newest come first.
+    fn is_before(&self, id: EventId) -> bool {
+        let last = self.after.as_deref().and_then(|a| a.parse::<EventId>().ok());
+        last.is_none_or(|last| id < last)
+    }
 }
 
 /// Reads dead letters again with the mapping of today: what it understands becomes events. At most 1000 at once.
@@ -99,17 +110,27 @@ pub(crate) async fn replay(
     }
     if let Some(source) = &again.source {
         let source: SourceId = source.parse().map_err(|e| Problem::bad(format!("{e}")))?;
-        rows.extend(
-            floor
+        let mut after = None;
+        while rows.len() < PAGE as usize {
+            let page = floor
                 .store
-                .dead_letters(Some(&source), None, PAGE)
+                .dead_letters(Some(&source), after, PAGE)
                 .await
-                .map_err(|e| Problem::internal(&e))?,
-        );
+                .map_err(|e| Problem::internal(&e))?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.received, last.id));
+            let waits = |r: &DeadLetterRow| r.replayed.is_none() && again.is_before(r.id);
+            rows.extend(page.into_iter().filter(waits));
+        }
     }
     if again.ids.is_empty() && again.source.is_none() {
         return Err(Problem::bad("name letters in `ids`, or a `source`"));
     }
+    let mut seen = BTreeSet::new();
+    rows.retain(|r| seen.insert(r.id));
+    let more = rows.len() > PAGE as usize;
+    rows.truncate(PAGE as usize);
+    let after = rows.last().filter(|_| more).map(|r| r.id);
     let (mut events, mut replayed, mut refused) = (0, 0, Vec::new());
     for row in rows.iter().filter(|r| r.replayed.is_none()) {
         match one(&floor, row).await? {
@@ -121,7 +142,7 @@ pub(crate) async fn replay(
         }
     }
     Ok(Json(
-        json!({"replayed": replayed, "events": events, "refused": refused}),
+        json!({"replayed": replayed, "events": events, "refused": refused, "after": after}),
     ))
 }
 

@@ -3,5 +3,6 @@
 mod dead;
 pub(crate) mod problem;
 pub(crate) mod read;
+mod sql;
 pub(crate) mod view;
 pub(crate) mod write;

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{DefaultBodyLimit, Path, Query, State},
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -44,6 +44,7 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         .route("/api/v1/exercises/{id}", get(exercise))
         .route("/api/v1/events", get(events))
         .route("/api/v1/events/{id}", get(event))
+        .route("/api/v1/sql", post(super::sql::query))
         .route("/api/v1/sources", get(sources))
         .route("/api/v1/dead-letters", get(super::dead::list))
         .route("/api/v1/dead-letters/replay", post(super::dead::replay))
@@ -52,7 +53,10 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         .route("/api/v1/runbooks", get(runbooks))
         .route("/api/v1/indicators", get(indicators))
         .route("/api/v1/sightings", get(sightings))
-        .route("/api/v1/intel", post(super::write::intel))
+        .route(
+            "/api/v1/intel",
+            post(super::write::intel).layer(DefaultBodyLimit::max(64 << 20)),
+        )
         .route("/api/v1/tokens", get(tokens).post(super::write::token))
         .route("/api/v1/tokens/{id}/revoke", post(super::write::revoke))
         .route("/api/v1/users", get(users).post(super::write::user))
@@ -83,6 +87,7 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         exercise,
         events,
         event,
+        super::sql::query,
         sources,
         super::dead::list,
         super::dead::show,
@@ -379,7 +384,7 @@ async fn tokens(State(floor): State<Arc<Floor>>, Caller(who): Caller) -> Answer<
         .tokens()
         .await
         .map_err(|e| Problem::internal(&e))?;
-    Ok(Json(all.iter().map(|t| json!({"id": t.details.id, "prefix": t.details.prefix, "kind": t.details.kind.as_str(), "name": t.details.name, "sources": t.details.sources, "created": t.details.created, "expires": t.details.expires, "revoked": t.revoked, "used": t.used})).collect()))
+    Ok(Json(all.iter().map(|t| json!({"id": t.details.id, "prefix": t.details.prefix, "kind": t.details.kind.as_str(), "account": t.details.account, "name": t.details.name, "sources": t.details.sources, "created": t.details.created, "expires": t.details.expires, "revoked": t.revoked, "used": t.used})).collect()))
 }
 
 /// Accounts. Needs the role admin.

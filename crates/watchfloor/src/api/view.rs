@@ -5,8 +5,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use watchfloor_respond::{
-    Need, State, alert::Alert, comms::Draft, exercise, incident::Incident, obligation::ClockView,
-    runbook::Run,
+    Need, State,
+    alert::Alert,
+    comms::Draft,
+    exercise,
+    incident::Incident,
+    obligation::ClockView,
+    runbook::{Doing, Phase, Run, Wait},
 };
 use watchfloor_types::ExerciseId;
 
@@ -229,8 +234,28 @@ pub(crate) fn run(r: &Run) -> Value {
         "id": r.id, "runbook": r.runbook.id, "name": r.runbook.name, "incident": r.incident, "mode": r.mode, "exercise": r.exercise,
         "started": r.started, "by": r.by.to_string(), "active": r.is_active(), "result": r.end.as_ref().map(|e| e.result),
         "waiting": r.doing().map(|(_, d)| r.step_name(&d.step).to_owned()).collect::<Vec<_>>(),
+        "doing": r.doing().map(|(_, d)| doing(r, d)).collect::<Vec<_>>(),
         "steps": r.records.iter().map(|s| json!({"step": r.step_name(&s.step), "attempt": s.attempt, "started": s.started, "done": s.end.as_ref().map(|e| e.done), "detail": s.end.as_ref().map(|e| e.detail.clone())})).collect::<Vec<_>>(),
     })
+}
+
+/// A step that a run is at, and what it waits for.
+fn doing(r: &Run, doing: &Doing) -> Value {
+    let (phase, detail) = match &doing.phase {
+        Phase::Ready => ("ready", Value::Null),
+        Phase::Waiting(wait) => (
+            match wait {
+                Wait::Until { .. } => "until",
+                Wait::Values { .. } => "values",
+                Wait::Person { .. } => "person",
+                Wait::Approval { .. } => "approval",
+                Wait::Effect { .. } => "effect",
+            },
+            serde_json::to_value(wait).unwrap_or_default(),
+        ),
+        Phase::InDoubt(why) => ("in-doubt", json!({"why": why})),
+    };
+    json!({"step": doing.step, "name": r.step_name(&doing.step), "since": doing.since, "phase": phase, "detail": detail})
 }
 
 /// Something that needs a person.

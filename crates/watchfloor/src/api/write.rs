@@ -275,6 +275,9 @@ pub(crate) struct UserAsk {
     /// Roles; where empty those it has.
     #[serde(default)]
     roles: Vec<String>,
+    /// Shut out, or let in again. Whoever is shut out has no session and no working token any more.
+    #[serde(default)]
+    disabled: Option<bool>,
 }
 
 /// Creates or changes an account and returns a link that signs in once, for 24 hours. Needs the role admin.
@@ -296,10 +299,38 @@ pub(crate) async fn user(
                 .map_err(|e| Problem::bad(e.to_string()))?,
         );
     }
+    if let Some(disabled) = ask.disabled {
+        shut(&floor, &who, &id, disabled).await?;
+        return Ok(Json(json!({"id": id, "disabled": disabled})));
+    }
     let link = invite(&floor, &id, &ask.name, &roles)
         .await
         .map_err(|e| Problem::internal(&e))?;
     Ok(Json(json!({"id": id, "link": link})))
+}
+
+/// Shuts an account out, or lets it in again.
+async fn shut(floor: &Floor, who: &Who, id: &UserId, disabled: bool) -> Result<(), Problem> {
+    if disabled && who.user == *id {
+        return Err(Problem::bad("nobody can shut themselves out"));
+    }
+    let mut account = floor
+        .store
+        .account(id)
+        .await
+        .map_err(|e| Problem::internal(&e))?
+        .ok_or_else(|| Problem::missing("account", id.as_str()))?;
+    account.disabled = disabled.then(|| floor.clock.now());
+    floor
+        .store
+        .account_put(&account)
+        .await
+        .map_err(|e| Problem::internal(&e))?;
+    floor
+        .store
+        .sessions_end_of(id)
+        .await
+        .map_err(|e| Problem::internal(&e))
 }
 
 /// Creates or changes an account and returns the path of a link that signs it in once.

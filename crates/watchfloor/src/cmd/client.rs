@@ -120,8 +120,11 @@ impl Client {
             let token = std::env::var("WATCHFLOOR_TOKEN").context("--server needs a token in WATCHFLOOR_TOKEN; `watchfloor token create --api` makes one")?;
             let address = Address {
                 console: server.trim_end_matches('/').to_owned(),
-                ingest: server.trim_end_matches('/').to_owned(),
-                ingest_token: token.clone(),
+                ingest: std::env::var("WATCHFLOOR_INGEST")
+                    .unwrap_or_default()
+                    .trim_end_matches('/')
+                    .to_owned(),
+                ingest_token: std::env::var("WATCHFLOOR_INGEST_TOKEN").unwrap_or_default(),
                 token,
             };
             return Ok(Ok(Self {
@@ -136,8 +139,8 @@ impl Client {
         };
         if let Some(address) = running(&settings) {
             return Ok(Ok(Self {
+                agent: own_agent(&address, Duration::from_secs(600)),
                 address,
-                agent,
                 local: None,
             }));
         }
@@ -202,6 +205,12 @@ impl Client {
         body: &[u8],
         busy: &AtomicU64,
     ) -> anyhow::Result<Value> {
+        if self.address.ingest.is_empty() || self.address.ingest_token.is_empty() {
+            return Err(BadInput(
+                "with --server, WATCHFLOOR_INGEST names the URL of its ingest listener and WATCHFLOOR_INGEST_TOKEN a token for the source".to_owned(),
+            )
+            .into());
+        }
         let url = format!("{}/ingest/{source}", self.address.ingest);
         for _ in 0..6_000 {
             let response = self
@@ -247,18 +256,33 @@ fn agent() -> ureq::Agent {
         .into()
 }
 
+/// For the server whose address stands in the data folder, a file that only its owner can write. On
+/// loopback its certificate cannot name it, so it is not asked for one that does.
+fn own_agent(address: &Address, patience: Duration) -> ureq::Agent {
+    let loopback = ["https://127.", "https://[::1]"]
+        .iter()
+        .any(|start| address.console.starts_with(start));
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(patience))
+        .tls_config(
+            ureq::tls::TlsConfig::builder()
+                .disable_verification(loopback)
+                .build(),
+        )
+        .build()
+        .into()
+}
+
 /// The server that holds the data folder, if one answers.
 fn running(settings: &Settings) -> Option<Address> {
     let text = std::fs::read(Address::path(settings)).ok()?;
     let address: Address = serde_json::from_slice(&text).ok()?;
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(2)))
-        .build()
-        .into();
-    agent
+    own_agent(&address, Duration::from_secs(2))
         .get(format!("{}/api/v1/health", address.console))
         .call()
         .ok()
+        .filter(|answer| answer.status().is_success())
         .map(|_| address)
 }
 
@@ -270,7 +294,7 @@ impl Local {
         let runtime = Runtime::new().context("cannot start the runtime")?;
         let (opened, sockets, address) = runtime.block_on(async {
             let opened = floor::open(settings.clone(), Clock::real()).await?;
-            // The account that the command line acts for has to be there; its link is shown by `serve`.
+            // The account that the command line acts for has to be there; `serve` shows a link for it.
             first_link(&opened.floor).await?;
             let sockets = Sockets::open(&settings, Taken::Fail).await?;
             let address = Address::publish(&opened.floor, &sockets).await?;
@@ -315,7 +339,9 @@ fn answer(
         .read_to_string()
         .with_context(|| format!("cannot read the answer of {url}"))?;
     let value: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    if status.is_success() {
+    // 400 with a list: every record was bad, and is a dead letter. That is an answer, too.
+    let every_record_bad = status.as_u16() == 400 && value.get("accepted").is_some();
+    if status.is_success() || every_record_bad {
         return Ok(value);
     }
     let detail = value

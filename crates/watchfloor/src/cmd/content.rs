@@ -1,6 +1,6 @@
 //! `watchfloor content test`, `config …`, `schema`, `completions`.
 
-use clap::{Arg, ArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use serde_json::json;
 use watchfloor_ingest::Sources;
 use watchfloor_types::{Diagnostic, Level};
@@ -47,10 +47,21 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: &["schema"],
-        about: "The description of the API (OpenAPI 3.1)",
-        args: |c| c,
-        run: |_, x| {
-            x.out.line(api::read::description().trim_end());
+        about: "The description of the API (OpenAPI 3.1), or of the command line",
+        args: |c| {
+            c.arg(
+                Arg::new("cli")
+                    .long("cli")
+                    .help("The command line, as docs/cli.md")
+                    .action(ArgAction::SetTrue),
+            )
+        },
+        run: |m, x| {
+            if m.get_flag("cli") {
+                x.out.line(super::reference::text().trim_end());
+            } else {
+                x.out.line(api::read::description().trim_end());
+            }
             Ok(Exit::Done)
         },
     },

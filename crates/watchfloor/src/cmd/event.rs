@@ -64,6 +64,24 @@ pub(super) const ROWS: &[Row] = &[
         run: search,
     },
     Row {
+        name: &["event", "sql"],
+        about: "One SELECT over the table `events` (builds with the feature `sql`)",
+        args: |c| {
+            c.arg(
+                Arg::new("query")
+                    .required(true)
+                    .help("docs/search.md names the columns"),
+            )
+            .arg(
+                Arg::new("limit")
+                    .long("limit")
+                    .default_value("1000")
+                    .value_parser(value_parser!(u32).range(1..=10_000)),
+            )
+        },
+        run: sql,
+    },
+    Row {
         name: &["event", "show"],
         about: "One event with both of its views",
         args: |c| c.arg(Arg::new("id").required(true)),
@@ -79,6 +97,43 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
 ];
+
+fn sql(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
+    let client = match Client::open(context)? {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
+    let answer = client.post(
+        "/api/v1/sql",
+        &json!({"query": matches.get_one::<String>("query"), "limit": matches.get_one::<u32>("limit")}),
+    );
+    client.close();
+    let value = match answer {
+        Ok(value) => value,
+        Err(error) => return finish(context, Err(error)),
+    };
+    let list = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let columns: Vec<String> = list("columns").iter().map(text).collect();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<String>> = list("rows")
+        .iter()
+        .map(|row| row.as_array().into_iter().flatten().map(text).collect())
+        .collect();
+    context.out.table(&columns, &rows, &value);
+    if value.get("more") == Some(&Value::Bool(true)) {
+        context
+            .out
+            .note("there are more rows; raise --limit or narrow the query");
+    }
+    Ok(Exit::Done)
+}
 
 fn finish(context: &Context, answer: anyhow::Result<Value>) -> anyhow::Result<Exit> {
     match answer {
@@ -228,13 +283,20 @@ fn note(answer: &Value, name: &str, first_line: u64, tally: &mut Tally) {
         .get("accepted")
         .and_then(Value::as_u64)
         .unwrap_or_default();
+    let listed = answer
+        .get("rejected")
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len) as u64;
+    tally.rejected += answer
+        .get("rejected_total")
+        .and_then(Value::as_u64)
+        .unwrap_or(listed);
     for rejected in answer
         .get("rejected")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
     {
-        tally.rejected += 1;
         if tally.reasons.len() < 1_000 {
             let line = rejected.get("line").and_then(Value::as_u64).unwrap_or(1);
             let reason = rejected

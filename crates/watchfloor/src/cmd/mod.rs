@@ -6,6 +6,7 @@ mod content;
 mod demo;
 mod event;
 mod intel;
+mod reference;
 mod remote;
 mod report;
 mod rule;

@@ -71,6 +71,13 @@ fn required(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).required(true).help(help)
 }
 
+fn step(command: clap::Command) -> clap::Command {
+    command.arg(required("run", "The run")).arg(required(
+        "step",
+        "The step, as `watchfloor run show` names it",
+    ))
+}
+
 fn option(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).help(help)
 }
@@ -279,6 +286,86 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     list!("run", "list", "Runs of runbooks, newest first", "/api/v1/runs", ["id" => "/id", "name" => "/name", "mode" => "/mode", "result" => "/result", "waits for" => "/waiting"]),
+    Row {
+        name: &["run", "show"],
+        about: "One run: what it waits for and what was done",
+        args: |c| c.arg(required("id", "Its id")),
+        run: |m, x| {
+            let id = text(m, "id");
+            ask(x, &[], |c| {
+                let runs = c.get("/api/v1/runs")?;
+                let found = runs
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .find(|r| r.get("id").and_then(Value::as_str) == Some(id.as_str()));
+                found
+                    .cloned()
+                    .ok_or_else(|| BadInput(format!("there is no run `{id}`")).into())
+            })
+        },
+    },
+    Row {
+        name: &["run", "complete"],
+        about: "A step that a person does is done",
+        args: |c| step(c).arg(option("note", "What was found or done").required(true)),
+        run: |m, x| decide(x, m, "run", "complete", &["run", "step", "note"]),
+    },
+    Row {
+        name: &["run", "fail"],
+        about: "A step cannot be done",
+        args: |c| step(c).arg(option("reason", "Why").required(true)),
+        run: |m, x| decide(x, m, "run", "fail", &["run", "step", "reason"]),
+    },
+    Row {
+        name: &["run", "approve"],
+        about: "Let a step happen",
+        args: |c| step(c).arg(option("note", "What was looked at").required(true)),
+        run: |m, x| decide(x, m, "run", "approve", &["run", "step", "note"]),
+    },
+    Row {
+        name: &["run", "refuse"],
+        about: "Do not let a step happen",
+        args: |c| step(c).arg(option("reason", "Why").required(true)),
+        run: |m, x| decide(x, m, "run", "refuse", &["run", "step", "reason"]),
+    },
+    Row {
+        name: &["run", "resolve"],
+        about: "Say what came of an effect that is in doubt",
+        args: |c| {
+            step(c)
+                .arg(required("resolution", "done, failed or retry"))
+                .arg(option("reason", "How that is known").required(true))
+        },
+        run: |m, x| {
+            decide(
+                x,
+                m,
+                "run",
+                "resolve",
+                &["run", "step", "resolution", "reason"],
+            )
+        },
+    },
+    Row {
+        name: &["run", "set-value"],
+        about: "Give a run a value that it waits for",
+        args: |c| {
+            c.arg(required("run", "The run"))
+                .arg(required("name", "The variable"))
+                .arg(required("value", "Its value"))
+        },
+        run: |m, x| decide(x, m, "run", "set-value", &["run", "name", "value"]),
+    },
+    Row {
+        name: &["run", "abort"],
+        about: "Stop a run",
+        args: |c| {
+            c.arg(required("run", "The run"))
+                .arg(option("reason", "Why").required(true))
+        },
+        run: |m, x| decide(x, m, "run", "abort", &["run", "reason"]),
+    },
     list!("obligation", "list", "Clocks of open incidents. Decision support, not legal advice", "/api/v1/clocks", ["stage" => "/stage", "status" => "/status", "from" => "/from", "safe" => "/safe", "outer" => "/outer", "title" => "/title", "article" => "/citations"]),
     Row {
         name: &["obligation", "decide"],
@@ -326,14 +413,28 @@ pub(super) const ROWS: &[Row] = &[
         "/api/v1/drafts"
     ),
     Row {
+        name: &["comms", "submit"],
+        about: "Ask for approval of a draft",
+        args: |c| c.arg(required("draft", "The draft")),
+        run: |m, x| decide(x, m, "comms", "submit", &["draft"]),
+    },
+    Row {
         name: &["comms", "approve"],
         about: "Approve the text with this hash",
         args: |c| {
             c.arg(required("draft", "The draft"))
                 .arg(option("hash", "SHA-256 of the text that you read").required(true))
+                .arg(
+                    option("acknowledge", "Something unknown that the text may say is unknown; once for each")
+                        .action(clap::ArgAction::Append),
+                )
         },
         run: |m, x| {
-            let body = json!({"module": "comms", "do": "approve", "draft": text(m, "draft"), "hash": text(m, "hash"), "acknowledged": []});
+            let acknowledged: Vec<&String> = m
+                .get_many("acknowledge")
+                .map(Iterator::collect)
+                .unwrap_or_default();
+            let body = json!({"module": "comms", "do": "approve", "draft": text(m, "draft"), "hash": text(m, "hash"), "acknowledged": acknowledged});
             ask(x, &[], |c| c.post("/api/v1/inputs", &body))
         },
     },
@@ -456,6 +557,26 @@ pub(super) const ROWS: &[Row] = &[
                     object.insert("link".to_owned(), json!(link));
                 }
                 Ok(made)
+            })
+        },
+    },
+    Row {
+        name: &["user", "disable"],
+        about: "Shut an account out: no session, no token works any more",
+        args: |c| c.arg(required("id", "The account")),
+        run: |m, x| {
+            ask(x, &[], |c| {
+                c.post("/api/v1/users", &json!({"id": text(m, "id"), "disabled": true}))
+            })
+        },
+    },
+    Row {
+        name: &["user", "enable"],
+        about: "Let an account in again",
+        args: |c| c.arg(required("id", "The account")),
+        run: |m, x| {
+            ask(x, &[], |c| {
+                c.post("/api/v1/users", &json!({"id": text(m, "id"), "disabled": false}))
             })
         },
     },

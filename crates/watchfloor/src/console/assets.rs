@@ -1,11 +1,15 @@
 //! Assets of the console and the headers that every page carries.
 
+use std::time::Duration;
+
 use axum::{
+    body::Body,
     extract::{Path, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::StreamExt;
 
 static ASSETS: &[(&str, &str, &str)] = &[
     (
@@ -55,6 +59,38 @@ static HEADERS: &[(&str, &str)] = &[
         "camera=(), geolocation=(), microphone=(), payment=()",
     ),
 ];
+
+/// Longest time that the body of a request may take.
+const BODY_TIME: Duration = Duration::from_secs(60);
+
+/// Refuses changes that another site's page asks for (Fetch Metadata, section 2.4), and bodies that
+/// do not come to an end.
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let site = request.headers().get("sec-fetch-site");
+    let foreign = site.is_some_and(|v| v != "same-origin" && v != "none");
+    if foreign && !request.method().is_safe() {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let until = tokio::time::Instant::now() + BODY_TIME;
+    let in_time = |body: Body| {
+        let chunks = futures_util::stream::unfold(
+            Some(body.into_data_stream()),
+            move |state| async move {
+                let mut stream = state?;
+                match tokio::time::timeout_at(until, stream.next()).await {
+                    Ok(Some(chunk)) => Some((chunk.map_err(std::io::Error::other), Some(stream))),
+                    Ok(None) => None,
+                    Err(_) => {
+                        let late = std::io::Error::other("the body did not arrive in time");
+                        Some((Err(late), None))
+                    }
+                }
+            },
+        );
+        Body::from_stream(chunks)
+    };
+    next.run(request.map(in_time)).await
+}
 
 /// Adds the security headers; pages are not cached, they show the state of a moment.
 pub(crate) async fn headers(request: Request, next: Next) -> Response {

@@ -37,7 +37,7 @@ pub(crate) fn of_incident(state: &State, incident: &Incident, csrf: &str) -> Mar
                     @for draft in state.comms.of(incident.id) {
                         tr data-row {
                             td { (draft.audience) }
-                            td { a.row href={ "/drafts/" (draft.id) } data-approvable[matches!(draft.state, DraftState::Draft | DraftState::InReview { .. })] { (draft.title()) } div.dim { (draft.reason) } }
+                            td { a.row href={ "/drafts/" (draft.id) } data-approvable[matches!(draft.state, DraftState::InReview { .. })] { (draft.title()) } div.dim { (draft.reason) } }
                             td { (state_tag(draft)) }
                             td { (draft.author()) }
                         }
@@ -88,7 +88,11 @@ pub(crate) fn page(state: &State, draft: &Draft, csrf: &str) -> Markup {
                             p.note.good { "Approved by " (a.by) ", " (moment(a.at)) }
                         },
                         DraftState::Withdrawn { reason, .. } => p { "Withdrawn: " (reason) },
-                        DraftState::Draft | DraftState::InReview { .. } => (approve(draft, csrf, &back)),
+                        DraftState::Draft => {
+                            p { "Nobody has been asked yet. The text stays as it is while it is looked at." }
+                            (act(csrf, "comms", "submit", &back, &html! { (hidden("draft", &id)) button type="submit" { "Ask for approval" } }))
+                        },
+                        DraftState::InReview { .. } => (approve(draft, csrf, &back)),
                     }
                     p.dim { "Text " code { (draft.hash().chars().take(16).collect::<String>()) } ". An approval holds for this text only; any change voids it." }
                 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use watchfloor_ingest::Sources;
+use watchfloor_store::DeadLetterRow;
 use watchfloor_types::SourceId;
 
 use super::{
@@ -15,8 +16,12 @@ use crate::floor::SourceFigures;
 /// From this share of unknown leaves on, a source has drifted from its mapping.
 const DRIFT: f64 = 0.05;
 
-/// The page.
-pub(crate) fn page(sources: &Sources, figures: &BTreeMap<SourceId, SourceFigures>) -> Markup {
+/// The page, with the newest dead letters.
+pub(crate) fn page(
+    sources: &Sources,
+    figures: &BTreeMap<SourceId, SourceFigures>,
+    dead: &[DeadLetterRow],
+) -> Markup {
     html! {
         div.head { h1 { "Sources" } p.sub { "Figures since the server started." } }
         section.panel aria-label="Sources" {
@@ -41,6 +46,35 @@ pub(crate) fn page(sources: &Sources, figures: &BTreeMap<SourceId, SourceFigures
                                 td { @if let Some(at) = f.last { (moment(at)) } }
                                 td { (source.owner()) }
                                 td.dim { (source.formats().join(", ")) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if !dead.is_empty() { (letters(dead)) }
+    }
+}
+
+/// Records that wait until a mapping understands them.
+fn letters(dead: &[DeadLetterRow]) -> Markup {
+    html! {
+        br;
+        section.panel aria-label="Dead letters" {
+            h2 { "Dead letters" }
+            p.sub { "Records that no mapping understood, kept as they came. " code { "watchfloor dead-letter show ID" } " shows one; once the mapping is mended, " code { "watchfloor dead-letter replay --source SOURCE" } " reads them again." }
+            div.scroll tabindex="0" role="region" aria-label="Dead letters, table" {
+                table {
+                    thead { tr { th { "Received" } th { "Source" } th.num { "Bytes" } th { "Why" } th { "Id" } th { "Read again" } } }
+                    tbody {
+                        @for letter in dead {
+                            tr data-row {
+                                td { (moment(letter.received)) }
+                                td { code { (letter.source) } }
+                                td.num { (grouped(letter.bytes)) }
+                                td { (letter.reason) }
+                                td.dim { code { (letter.id) } }
+                                td { @if let Some(at) = letter.replayed { (moment(at)) } @else { (tag("medium", "waits")) } }
                             }
                         }
                     }

@@ -66,6 +66,8 @@ pub(crate) struct Floor {
     pub emissions: AtomicUsize,
     /// Figures by source since the start.
     pub figures: Mutex<BTreeMap<SourceId, SourceFigures>>,
+    /// Set when the server is told to stop.
+    pub stopping: tokio::sync::watch::Sender<bool>,
     /// For threads of ours that have to ask the store.
     pub runtime: tokio::runtime::Handle,
     sightings: Mutex<Vec<IndicatorMatch>>,

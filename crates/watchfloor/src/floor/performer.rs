@@ -76,7 +76,8 @@ pub(crate) async fn run(floor: Arc<Floor>, targets: Arc<Targets>, mut effects: E
 
 async fn one(floor: &Floor, targets: &Targets, effect: Effect) {
     let now = floor.clock.now();
-    let outcome = if super::is_due(&effect, now) {
+    // What is only recorded has nothing to be late for.
+    let outcome = if effect.rehearsal || super::is_due(&effect, now) {
         if let Err(error) = floor.store.mark_started(&effect.key, now).await {
             tracing::error!(%error, key = %effect.key, "an effect is not performed: the outbox did not take note of it");
             return;

@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, mpsc};
 use watchfloor_edge::{ClearText, KeySupport, Targets};
 use watchfloor_ingest::{Mapped, Sources};
 use watchfloor_intel::Matcher;
-use watchfloor_lake::{Lake, LakeOptions};
+use watchfloor_lake::{Lake, LakeOptions, Recovery};
 use watchfloor_respond::{Entry, State};
 use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
@@ -27,7 +27,7 @@ use crate::{
     content::Files,
     library,
     rulebook::Rulebook,
-    settings::{Insecure, Settings},
+    settings::Settings,
 };
 
 /// Journal entries that are read at once while the state is rebuilt.
@@ -66,12 +66,10 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
 
     let catalog = StoreCatalog(store.blocking_catalog(tokio::runtime::Handle::current()));
     let root = dir.join("lake");
-    let (lake, recovery) = tokio::task::spawn_blocking(move || {
-        Lake::open(&root, Arc::new(catalog), LakeOptions::default())
-    })
-    .await
-    .context("the lake could not be opened")?
-    .with_context(|| format!("cannot open the lake in {}", dir.display()))?;
+    let (lake, recovery) = tokio::task::spawn_blocking(move || open_lake(&root, catalog))
+        .await
+        .context("the lake could not be opened")?
+        .with_context(|| format!("cannot open the lake in {}", dir.display()))?;
     for damage in &recovery.damage {
         tracing::error!(
             ?damage,
@@ -108,6 +106,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ledger: player::Ledger::default(),
         emissions: AtomicUsize::new(0),
         figures: Mutex::default(),
+        stopping: tokio::sync::watch::Sender::new(false),
         runtime: tokio::runtime::Handle::current(),
         sightings: Mutex::default(),
     });
@@ -144,6 +143,18 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         housekeeping: Some((stop, housekeeping)),
         _lock: lock,
     })
+}
+
+#[cfg(not(feature = "delta"))]
+fn open_lake(root: &Path, catalog: StoreCatalog) -> anyhow::Result<(Lake, Recovery)> {
+    Ok(Lake::open(root, Arc::new(catalog), LakeOptions::default())?)
+}
+
+/// The same, with the event files published as a Delta Lake table.
+#[cfg(feature = "delta")]
+fn open_lake(root: &Path, catalog: StoreCatalog) -> anyhow::Result<(Lake, Recovery)> {
+    let catalog = watchfloor_lake::DeltaLog::over(catalog, root)?;
+    Ok(Lake::open(root, Arc::new(catalog), LakeOptions::default())?)
 }
 
 impl Opened {
@@ -215,10 +226,8 @@ async fn replay(store: &Store, mut state: State) -> anyhow::Result<(State, u64)>
 }
 
 fn targets(settings: &Settings) -> anyhow::Result<Targets> {
-    let clear = match settings.insecure_listen {
-        Insecure::Refuse => ClearText::Refuse,
-        Insecure::Allow => ClearText::Allow,
-    };
+    // What listens in clear text behind a proxy does not send secrets in clear text.
+    let clear = ClearText::Refuse;
     let mut targets = Targets::new();
     for (name, e) in &settings.channels {
         targets = targets.channel(name, &e.url, e.secret.as_ref(), clear)?;

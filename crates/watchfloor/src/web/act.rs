@@ -130,7 +130,10 @@ pub(crate) async fn form(
     // Only a path of ours: a form must not be able to send the browser elsewhere.
     let back = fields
         .get("back")
-        .filter(|b| b.starts_with('/') && !b.starts_with("//") && !b.contains('\\'))
+        .filter(|b| {
+            let odd = |c: char| c == '\\' || c.is_control();
+            b.starts_with('/') && !b.starts_with("//") && !b.contains(odd)
+        })
         .cloned()
         .unwrap_or_else(|| "/".to_owned());
     let input = match parse(nested(&fields)) {
@@ -143,12 +146,19 @@ pub(crate) async fn form(
     }
 }
 
+/// Deepest field of a form.
+const MOST_NESTED: usize = 8;
+
 /// Form fields as the JSON of an input: dots nest, empty fields are absent, and a field called
 /// `value.type` says how to read `value.value`.
 fn nested(fields: &BTreeMap<String, String>) -> Value {
     let mut root = Map::new();
     for (name, text) in fields {
         if matches!(name.as_str(), "csrf" | "back") || text.is_empty() {
+            continue;
+        }
+        // No input nests deeper; a hostile name must not decide how deep we recurse.
+        if name.len() > 200 || name.matches('.').count() > MOST_NESTED {
             continue;
         }
         let value = match (name.as_str(), fields.get("value.type").map(String::as_str)) {
@@ -201,6 +211,13 @@ fn put(into: &mut Map<String, Value>, path: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hostile_name_nests_nothing() {
+        let deep = "a.".repeat(100_000);
+        let fields = [(deep, "x".to_owned())].into_iter().collect();
+        assert_eq!(nested(&fields), json!({}));
+    }
 
     #[test]
     fn a_form_becomes_the_json_of_an_input() {

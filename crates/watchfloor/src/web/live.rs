@@ -33,6 +33,9 @@ pub(crate) async fn stream(
         };
         Some(Ok(Event::default().event("journal").id(id).data(modules)))
     });
+    let mut stopping = floor.stopping.subscribe();
+    // Ends with the server, so that stopping does not wait for it.
+    let news = news.take_until(async move { drop(stopping.wait_for(|stop| *stop).await) });
     Sse::new(news).keep_alive(KeepAlive::default())
 }
 

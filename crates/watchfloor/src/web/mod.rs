@@ -9,7 +9,9 @@ mod sign_in;
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
     routing::{get, post},
 };
 
@@ -39,16 +41,24 @@ pub(crate) fn router(floor: Arc<Floor>) -> Router {
         .route("/settings", get(page::settings))
         .route("/act", post(act::form))
         .route("/live", get(live::stream))
-        .route("/sign-in", get(sign_in::page).post(sign_in::with_password))
+        .route(
+            "/sign-in",
+            get(sign_in::page)
+                .post(sign_in::with_password)
+                .layer(DefaultBodyLimit::max(16 << 10)),
+        )
         .route(
             "/sign-in/link",
-            get(sign_in::link_page).post(sign_in::with_link),
+            get(sign_in::link_page)
+                .post(sign_in::with_link)
+                .layer(DefaultBodyLimit::max(16 << 10)),
         )
         .route("/sign-out", post(sign_in::out))
         .route("/assets/{name}", get(assets::asset))
         .route("/api/v1/inputs", post(act::input))
         .merge(api::read::router())
         .fallback(page::missing)
+        .layer(middleware::from_fn(assets::guard))
         .layer(middleware::from_fn(assets::headers))
         .with_state(floor)
 }

@@ -412,8 +412,15 @@ pub(crate) async fn sources(State(floor): State<Arc<Floor>>, Person(who): Person
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
+    let dead = match floor.store.dead_letters(None, None, 20).await {
+        Ok(dead) => dead,
+        Err(error) => {
+            tracing::error!(%error, "cannot list dead letters");
+            Vec::new()
+        }
+    };
     show(&floor, &who, "Sources", "/sources", "", |_| {
-        Some(console::sources::page(&floor.sources, &figures))
+        Some(console::sources::page(&floor.sources, &figures, &dead))
     })
 }
 

@@ -15,8 +15,15 @@ use watchfloor_types::{Actor, Role, Secret, SignedDuration, Timestamp, UserId};
 
 use crate::{api::problem::Problem, floor::Floor, secrets};
 
-/// Name of the session cookie.
-const COOKIE: &str = "wf_session";
+/// Name of the session cookie. With TLS browsers accept it from this very host only (RFC 6265bis,
+/// section 4.1.3.2).
+fn cookie(floor: &Floor) -> &'static str {
+    if floor.settings.tls.is_some() {
+        "__Host-wf_session"
+    } else {
+        "wf_session"
+    }
+}
 
 /// How long a session lasts without being renewed by a new sign-in.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
@@ -66,6 +73,7 @@ impl FromRequestParts<Arc<Floor>> for Person {
     type Rejection = Response;
     async fn from_request_parts(parts: &mut Parts, floor: &Arc<Floor>) -> Result<Self, Response> {
         match by_cookie(floor, &parts.headers).await {
+            Some(who) if who.roles.is_empty() => Err(no_role().into_response()),
             Some(who) => Ok(Self(who)),
             None => Err(Redirect::to("/sign-in").into_response()),
         }
@@ -88,14 +96,21 @@ impl FromRequestParts<Arc<Floor>> for Caller {
             .and_then(|v| v.strip_prefix("Bearer "))
             .map(str::trim);
         if let Some(token) = bearer {
-            return by_token(floor, token)
+            let who = by_token(floor, token)
                 .await
-                .map(Self)
-                .ok_or_else(Problem::unauthorized);
+                .ok_or_else(Problem::unauthorized)?;
+            return if who.roles.is_empty() {
+                Err(no_role())
+            } else {
+                Ok(Self(who))
+            };
         }
         let who = by_cookie(floor, &parts.headers)
             .await
             .ok_or_else(Problem::unauthorized)?;
+        if who.roles.is_empty() {
+            return Err(no_role());
+        }
         // A page of another site can send our cookie; it cannot set this header.
         let safe = parts.method.is_safe()
             || parts
@@ -113,6 +128,15 @@ impl FromRequestParts<Arc<Floor>> for Caller {
             ))
         }
     }
+}
+
+/// An account without a role may sign in and see nothing.
+fn no_role() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "not allowed",
+        "this account has no role; an administrator gives one with `watchfloor user link NAME --roles analyst`",
+    )
 }
 
 async fn by_token(floor: &Floor, token: &str) -> Option<Who> {
@@ -142,7 +166,7 @@ async fn by_cookie(floor: &Floor, headers: &HeaderMap) -> Option<Who> {
         .iter()
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
+        .find_map(|pair| pair.trim().strip_prefix(cookie(floor))?.strip_prefix('='))?;
     let found = floor
         .store
         .session(&secrets::token_hash(token), floor.clock.now())
@@ -170,15 +194,12 @@ pub(crate) async fn begin(floor: &Floor, user: &UserId, now: Timestamp) -> anyho
             csrf: Secret::new(secrets::token("")?.reveal().clone()),
         })
         .await?;
-    let secure = if floor.settings.tls.is_some() {
-        "; Secure"
-    } else {
-        ""
-    };
     Ok(format!(
-        "{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
+        "{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{}",
+        cookie(floor),
         token.reveal(),
-        LASTS.as_secs()
+        LASTS.as_secs(),
+        secure(floor),
     ))
 }
 
@@ -189,52 +210,50 @@ pub(crate) async fn end(floor: &Floor, headers: &HeaderMap) -> anyhow::Result<St
         .iter()
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
-        .find_map(|p| p.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+        .find_map(|p| p.trim().strip_prefix(cookie(floor))?.strip_prefix('='));
     if let Some(token) = token {
         floor.store.session_end(&secrets::token_hash(token)).await?;
     }
     Ok(format!(
-        "{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+        "{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{}",
+        cookie(floor),
+        secure(floor),
     ))
+}
+
+fn secure(floor: &Floor) -> &'static str {
+    if floor.settings.tls.is_some() {
+        "; Secure"
+    } else {
+        ""
+    }
 }
 
 /// Slows down guessing: after five failures an account waits half a minute.
 #[derive(Debug, Default)]
-pub(crate) struct Guard(Mutex<HashMap<String, (u32, Timestamp)>>);
+pub(crate) struct Guard(Mutex<HashMap<UserId, (u32, Timestamp)>>);
 
 impl Guard {
     const FREE: u32 = 5;
     const WAIT: SignedDuration = SignedDuration::from_secs(30);
 
-    /// Whether `user` may try now.
-    pub(crate) fn may_try(&self, user: &str, now: Timestamp) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(user).is_none_or(|(failures, last)| {
-            *failures < Self::FREE || now.duration_since(*last) > Self::WAIT
-        })
-    }
-
-    /// Takes note of an attempt.
-    pub(crate) fn note(&self, user: &str, worked: Worked, now: Timestamp) {
+    /// Whether `user` may try now; counts the attempt, so that many at once are many.
+    pub(crate) fn begin(&self, user: &UserId, now: Timestamp) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (_, last)| now.duration_since(*last) < SignedDuration::from_hours(1));
-        match worked {
-            Worked::Yes => drop(all.remove(user)),
-            Worked::No => {
-                let slot = all.entry(user.to_owned()).or_insert((0, now));
-                *slot = (slot.0 + 1, now);
-            }
+        let (attempts, last) = all.entry(user.clone()).or_insert((0, now));
+        if *attempts >= Self::FREE && now.duration_since(*last) <= Self::WAIT {
+            return false;
         }
+        (*attempts, *last) = (attempts.saturating_add(1), now);
+        true
     }
-}
 
-/// Whether a sign-in worked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Worked {
-    /// It did.
-    Yes,
-    /// It did not.
-    No,
+    /// The attempt worked: what went before is forgotten.
+    pub(crate) fn clear(&self, user: &UserId) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(user);
+    }
 }
 
 #[cfg(test)]
@@ -245,13 +264,14 @@ mod tests {
     fn five_failures_make_an_account_wait() {
         let guard = Guard::default();
         let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let [kim, lee]: [UserId; 2] = ["kim", "lee"].map(|u| u.parse().unwrap());
         for _ in 0..5 {
-            assert!(guard.may_try("kim", now));
-            guard.note("kim", Worked::No, now);
+            assert!(guard.begin(&kim, now));
         }
-        assert!(!guard.may_try("kim", now) && guard.may_try("lee", now));
-        assert!(guard.may_try("kim", now + SignedDuration::from_secs(31)));
-        guard.note("kim", Worked::Yes, now);
-        assert!(guard.may_try("kim", now));
+        assert!(!guard.begin(&kim, now) && guard.begin(&lee, now));
+        let later = now + SignedDuration::from_secs(31);
+        assert!(guard.begin(&kim, later) && !guard.begin(&kim, later));
+        guard.clear(&kim);
+        assert!(guard.begin(&kim, later));
     }
 }

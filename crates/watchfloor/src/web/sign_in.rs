@@ -1,6 +1,9 @@
 //! Signing in: password, or a link that works once.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{
     Form,
@@ -10,12 +13,19 @@ use axum::{
 };
 use maud::html;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use watchfloor_types::{Secret, UserId};
 
-use super::session::{self, Guard, Person, Worked};
+use super::session::{self, Guard, Person};
 use crate::{console::frame, floor::Floor, secrets};
 
 static GUARD: LazyLock<Guard> = LazyLock::new(Guard::default);
+
+/// Passwords that are hashed at the same time.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+/// Longest password, in bytes.
+const LONGEST: usize = 1_024;
 
 /// Shortest password, in characters (NIST SP 800-63B-4, section 3.1.1).
 const SHORTEST: usize = 15;
@@ -37,7 +47,7 @@ fn form(error: Option<&str>) -> String {
                 div.field { label for="password" { "Password" } input #password type="password" name="password" autocomplete="current-password" required; }
                 button type="submit" { "Sign in" }
             }
-            p.dim { "No account yet? On the server: " code { "watchfloor user link NAME" } }
+            p.dim { "No account yet? On the server: " code { "watchfloor user link NAME --roles analyst" } }
         },
     )
     .into_string()
@@ -55,46 +65,55 @@ pub(crate) async fn with_password(
     Form(given): Form<Credentials>,
 ) -> Response {
     let now = floor.clock.now();
-    if !GUARD.may_try(&given.user, now) {
-        return (
+    let refused = |status: StatusCode, why: &str| (status, Html(form(Some(why)))).into_response();
+    let wrong = || refused(StatusCode::UNAUTHORIZED, "Account or password is wrong.");
+    let busy = || {
+        refused(
             StatusCode::TOO_MANY_REQUESTS,
-            Html(form(Some("Too many attempts. Wait half a minute."))),
+            "Too many attempts. Wait half a minute.",
         )
-            .into_response();
-    }
-    let account = match given.user.parse::<UserId>() {
-        Ok(id) => floor
-            .store
-            .account(&id)
-            .await
-            .ok()
-            .flatten()
-            .filter(|a| a.disabled.is_none()),
-        Err(_) => None,
     };
+    let Ok(user) = given.user.parse::<UserId>() else {
+        return wrong();
+    };
+    if given.password.reveal().len() > LONGEST {
+        return wrong();
+    }
+    // Hashing takes memory and time on purpose, so few do it at once.
+    let waited = tokio::time::timeout(Duration::from_secs(5), HASHING.acquire()).await;
+    let Ok(Ok(permit)) = waited else {
+        return busy();
+    };
+    if !GUARD.begin(&user, now) {
+        return busy();
+    }
+    let account = floor
+        .store
+        .account(&user)
+        .await
+        .ok()
+        .flatten()
+        .filter(|a| a.disabled.is_none());
     let hash = account
         .as_ref()
         .and_then(|a| a.password.as_ref())
         .map(|p| p.reveal().clone());
     // Argon2 takes tens of milliseconds on purpose; an unknown account takes as long as a known one.
-    let checked = tokio::task::spawn_blocking(move || match hash {
-        Some(hash) => secrets::password_is(given.password.reveal(), &hash),
-        None => secrets::password_hash(given.password.reveal()).is_err(),
+    let checked = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        match hash {
+            Some(hash) => secrets::password_is(given.password.reveal(), &hash),
+            None => secrets::password_hash(given.password.reveal()).is_err(),
+        }
     })
     .await
     .unwrap_or(false);
-    GUARD.note(
-        &given.user,
-        if checked { Worked::Yes } else { Worked::No },
-        now,
-    );
     match account {
-        Some(account) if checked => enter(&floor, &account.id).await,
-        _ => (
-            StatusCode::UNAUTHORIZED,
-            Html(form(Some("Account or password is wrong."))),
-        )
-            .into_response(),
+        Some(account) if checked => {
+            GUARD.clear(&user);
+            enter(&floor, &account.id).await
+        }
+        _ => wrong(),
     }
 }
 
@@ -149,8 +168,10 @@ pub(crate) async fn with_link(
 ) -> Response {
     let now = floor.clock.now();
     let password = given.password.reveal().clone();
-    if !password.is_empty() && password.chars().count() < SHORTEST {
-        let error = format!("A password has at least {SHORTEST} characters.");
+    let fits = password.chars().count() >= SHORTEST && password.len() <= LONGEST;
+    if !password.is_empty() && !fits {
+        let error =
+            format!("A password has at least {SHORTEST} characters and at most {LONGEST} bytes.");
         return (
             StatusCode::BAD_REQUEST,
             Html(link_form(&given.token, Some(&error))),
@@ -170,11 +191,17 @@ pub(crate) async fn with_link(
         Err(error) => return crate::api::problem::Problem::internal(&error).into_response(),
     };
     if !password.is_empty() {
+        let _permit = HASHING.acquire().await;
         let hash = tokio::task::spawn_blocking(move || secrets::password_hash(&password)).await;
         let account = floor.store.account(&user).await.ok().flatten();
         if let (Ok(Ok(hash)), Some(mut account)) = (hash, account) {
             account.password = Some(Secret::new(hash));
-            if let Err(error) = floor.store.account_put(&account).await {
+            let kept = async {
+                floor.store.account_put(&account).await?;
+                // Whoever else is signed in with the old password is not any more.
+                floor.store.sessions_end_of(&user).await
+            };
+            if let Err(error) = kept.await {
                 return crate::api::problem::Problem::internal(&error).into_response();
             }
         }

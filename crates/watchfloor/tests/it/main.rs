@@ -18,4 +18,5 @@ mod hostile;
 mod openapi;
 mod pages;
 mod program;
+mod runs;
 mod tidy;

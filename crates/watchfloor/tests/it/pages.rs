@@ -75,9 +75,14 @@ fn every_page_is_accessible_and_the_keyboard_is_enough() {
         .unwrap()
         .to_owned();
     // A draft that waits, and another person to approve it.
-    post(
+    let created = post(
         "/api/v1/inputs",
         serde_json::json!({"module": "comms", "do": "create", "incident": incident, "template": "executive-brief"}),
+    );
+    let draft = created["entries"][0]["entry"]["draft"].as_str().unwrap();
+    post(
+        "/api/v1/inputs",
+        serde_json::json!({"module": "comms", "do": "submit", "draft": draft}),
     );
     let roles = [
         "analyst",

@@ -51,9 +51,14 @@ pub struct Server {
 impl Server {
     /// Starts one in `dir`, whose `data` folder may hold what an earlier one left.
     pub fn start(dir: &Path) -> Self {
+        Self::start_with(dir, "")
+    }
+
+    /// The same with more settings.
+    pub fn start_with(dir: &Path, settings: &str) -> Self {
         std::fs::write(
             dir.join("watchfloor.toml"),
-            "listen = '127.0.0.1:0'\ningest_listen = '127.0.0.1:0'\ndata_dir = 'data'\n",
+            format!("listen = '127.0.0.1:0'\ningest_listen = '127.0.0.1:0'\ndata_dir = 'data'\n{settings}"),
         )
         .unwrap();
         std::fs::remove_file(dir.join("data/server.json")).ok();
