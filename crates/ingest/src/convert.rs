@@ -1,6 +1,6 @@
 //! Native values to canonical ones.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use watchfloor_types::Value;
 
@@ -118,8 +118,12 @@ fn number(digits: &str) -> Option<Value> {
     number.is_finite().then_some(Value::Float(number))
 }
 
+/// Most different values of one field that are kept.
+const MOST_VALUES: usize = 4_096;
+
 fn list(entry: &Entry, found: &Found<'_, '_>) -> Option<Value> {
     let mut out: Vec<Value> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for slot in &entry.slots {
         for json in found.all(*slot) {
             let items = match json {
@@ -133,7 +137,19 @@ fn list(entry: &Entry, found: &Found<'_, '_>) -> Option<Value> {
                 .filter_map(scalar)
                 .filter_map(|v| finish(entry, v))
             {
-                if !out.contains(&value) {
+                if out.len() == MOST_VALUES {
+                    return Some(Value::List(out));
+                }
+                // Few values are compared one by one; a hostile list must not cost its square.
+                let new = if out.len() < 16 {
+                    !out.contains(&value)
+                } else {
+                    if seen.is_empty() {
+                        seen.extend(out.iter().map(|v| format!("{v:?}")));
+                    }
+                    seen.insert(format!("{value:?}"))
+                };
+                if new {
                     out.push(value);
                 }
             }

@@ -105,6 +105,14 @@ impl Run<'_> {
         }
     }
 
+    /// What records must share to be tied together: nothing crosses tenants, and what is real is
+    /// not tied to an exercise.
+    fn scope(&self) -> String {
+        let mark = self.frame.mark.as_ref();
+        let exercise = mark.map(|m| m.exercise.to_string()).unwrap_or_default();
+        format!("{}\0{}\0{exercise}", self.source.id, self.frame.tenant)
+    }
+
     fn dead(&mut self, raw: &Bytes, reason: String) {
         let letter = DeadLetter {
             id: self.id(),
@@ -247,8 +255,12 @@ impl Run<'_> {
             .map(|m| read_transcript(m, found))
             .unwrap_or_default();
         let mut borrowed = None;
-        if let (Some(join), Some(joiner)) = (&shape.join, self.joiner.as_deref_mut())
-            && let Some(key) = join_key(&self.source.id.to_string(), &join.by, found)
+        let key = shape
+            .join
+            .as_ref()
+            .and_then(|join| join_key(&self.scope(), &join.by, found));
+        if let (Some(join), Some(joiner), Some(key)) =
+            (&shape.join, self.joiner.as_deref_mut(), key)
         {
             match join.role {
                 JoinRole::Part => {

@@ -4,6 +4,8 @@
 //! Converse, OpenTelemetry GenAI parts and `OpenInference` indexed messages, because gateways mix
 //! them within one record.
 
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 use watchfloor_types::Value;
 
@@ -98,9 +100,10 @@ impl Transcript {
             finish.push(finish_reason(reason));
         }
         let mut hashes: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
         for document in &self.documents {
             let hash = instruction_hash(document);
-            if !hashes.contains(&hash) {
+            if seen.insert(hash.clone()) {
                 hashes.push(hash);
             }
         }

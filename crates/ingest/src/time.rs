@@ -39,7 +39,7 @@ pub(crate) fn read(json: &Json<'_>, format: TimeFormat) -> Option<Timestamp> {
         TimeFormat::EpochMs => scaled(text, 6)?,
         TimeFormat::EpochUs => scaled(text, 3)?,
         TimeFormat::EpochNs => scaled(text, 0)?,
-        TimeFormat::Ticks => (scaled(text, 0)? - TICKS_1970).checked_mul(100)?,
+        TimeFormat::Ticks => scaled(text, 0)?.checked_sub(TICKS_1970)?.checked_mul(100)?,
     };
     Timestamp::from_nanosecond(nanos).ok()
 }
@@ -50,7 +50,7 @@ fn auto(text: &str) -> Option<Timestamp> {
     }
     if let Some(whole) = scaled(text, 0) {
         // Below these bounds lie the years 1973 to 5138 in each unit.
-        let digits = match whole.abs() {
+        let digits = match whole.unsigned_abs() {
             0..100_000_000_000 => 9,
             100_000_000_000..100_000_000_000_000 => 6,
             100_000_000_000_000..100_000_000_000_000_000 => 3,
@@ -67,7 +67,9 @@ fn auto(text: &str) -> Option<Timestamp> {
 fn scaled(text: &str, digits: u32) -> Option<i128> {
     if text.bytes().any(|b| matches!(b, b'e' | b'E')) {
         let number: f64 = text.parse().ok()?;
-        return Some((number * 10f64.powi(i32::try_from(digits).ok()?)) as i128);
+        let scaled = number * 10f64.powi(i32::try_from(digits).ok()?);
+        // Far beyond any time, and far inside what the integer holds.
+        return (scaled.abs() < 1e30).then_some(scaled as i128);
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if whole.is_empty() || whole.len() > 25 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
@@ -115,8 +117,25 @@ mod tests {
             let time = read(&Json::Text(text.into()), format);
             assert_eq!(time, Some(expected.parse().unwrap()), "{text}");
         }
-        for bad in ["", "yesterday", "1e400", "99999999999999999999999999"] {
-            assert_eq!(read(&Json::Text(bad.into()), Auto), None, "{bad}");
+        for bad in [
+            "",
+            "yesterday",
+            "1e400",
+            "-1e400",
+            "-1e39",
+            "1e38",
+            "nan",
+            "-9e99",
+            "99999999999999999999999999",
+            "-9999999999999999999999999",
+        ] {
+            for format in [Auto, EpochS, EpochMs, EpochNs, Ticks] {
+                assert_eq!(
+                    read(&Json::Text(bad.into()), format),
+                    None,
+                    "{bad} {format:?}"
+                );
+            }
         }
     }
 }

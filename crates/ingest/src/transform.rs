@@ -190,6 +190,9 @@ fn entities(text: &str) -> String {
     named.replace("&apos;", "'").replace("&amp;", "&")
 }
 
+/// Most keys that are folded into one list.
+const MOST_INDEXED: usize = 4_096;
+
 /// Takes `prefix.0.a.b` and the like out of an object and makes the list they spell.
 fn indexed<'a>(value: &mut Json<'a>, prefix: &str) -> Option<Json<'a>> {
     let Json::Object(pairs) = value else {
@@ -200,6 +203,11 @@ fn indexed<'a>(value: &mut Json<'a>, prefix: &str) -> Option<Json<'a>> {
         .partition(|(key, _)| key.strip_prefix(prefix).is_some_and(|k| k.starts_with('.')));
     *pairs = rest;
     if mine.is_empty() {
+        return None;
+    }
+    if mine.len() > MOST_INDEXED {
+        // No sender writes so many; folding them would cost their square.
+        pairs.extend(mine);
         return None;
     }
     let mut tree = Json::Object(Vec::new());

@@ -321,13 +321,17 @@ impl Lake {
             let dead: Vec<DeadLetter> = taken.dead.iter().map(|(_, d)| d.clone()).collect();
             let rows = batch::from_dead(&dead)?;
             flushed.dead_letters = rows.num_rows();
-            add.extend(partition::write_files(
-                &self.layout,
-                Table::Dead,
-                &rows,
-                Raw::Kept,
-                &salt,
-            )?);
+            let dead = partition::write_files(&self.layout, Table::Dead, &rows, Raw::Kept, &salt);
+            match dead {
+                Ok(more) => add.extend(more),
+                Err(error) => {
+                    // No commit will name them; do not fill a disk that may be full already.
+                    for entry in add {
+                        file::remove(&self.layout, &entry.path);
+                    }
+                    return Err(error);
+                }
+            }
         }
         flushed.files = add.len();
         if add.is_empty() && watermark <= self.watermark() {
@@ -342,6 +346,11 @@ impl Lake {
             Leaving::Cleared,
         )?;
         Ok(flushed)
+    }
+
+    /// Whether the write-ahead log takes nothing, after a failed sync, until it is reopened.
+    pub fn is_refusing(&self) -> bool {
+        self.wal.is_refusing()
     }
 
     /// Starts the write-ahead log again after a failed sync; see [`Wal::reopen`].

@@ -63,16 +63,35 @@ impl Lake {
             for file in files.iter().filter(|f| {
                 f.entry.table == Table::Events && f.entry.raw == Raw::Kept && is_older(f, now, keep)
             }) {
-                self.rewrite(std::slice::from_ref(file), Raw::Expired)?;
-                did.raw_dropped += 1;
+                match self.rewrite(std::slice::from_ref(file), Raw::Expired) {
+                    Ok(_) => did.raw_dropped += 1,
+                    Err(error) => self.pass_over(error, &file.entry.path)?,
+                }
             }
         }
         for group in merge_groups(&self.snapshot().files, now, &self.options) {
             let raw = group.first().map_or(Raw::Kept, |f| f.entry.raw);
-            did.merged_into += self.rewrite(&group, raw)?;
-            did.merged += group.len();
+            match self.rewrite(&group, raw) {
+                Ok(count) => {
+                    did.merged_into += count;
+                    did.merged += group.len();
+                }
+                Err(error) => {
+                    let path = group.first().map_or("", |f| f.entry.path.as_str());
+                    self.pass_over(error, path)?;
+                }
+            }
         }
         Ok(did)
+    }
+
+    /// One file that cannot be rewritten does not keep the others from it.
+    fn pass_over(&self, error: LakeError, path: &str) -> Result<(), LakeError> {
+        if self.is_unsure() {
+            return Err(error);
+        }
+        tracing::error!(%error, path, "an event file is left as it is; it is tried again");
+        Ok(())
     }
 
     fn expire(&self, now: Timestamp, retention: &Retention) -> Result<usize, LakeError> {
@@ -132,8 +151,17 @@ impl Lake {
     }
 }
 
+/// Age counts from receipt, the time part of an id (RFC 9562, section 5.7): what a record says of
+/// its own time neither deletes it early nor keeps it for ever.
 fn is_older(file: &LiveFile, now: Timestamp, keep: SignedDuration) -> bool {
-    now.duration_since(file.entry.max_time) > keep
+    now.duration_since(received(&file.entry)) > keep
+}
+
+fn received(entry: &crate::FileEntry) -> Timestamp {
+    let milliseconds = i64::try_from(entry.max_id.uuid().as_u128() >> 80).ok();
+    milliseconds
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(entry.max_time)
 }
 
 /// Reads a whole file in today's columns. Columns that it does not have are null.

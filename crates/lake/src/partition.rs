@@ -19,6 +19,8 @@ use crate::{
 };
 
 const DAY_MICROS: i64 = 86_400_000_000;
+/// Days before the newest receipt that have folders of their own; what is older shares one.
+const OLDEST_DAYS: i64 = 400;
 /// Rows handed to the Parquet writer at once.
 const WRITE_ROWS: usize = 8 * 1024;
 
@@ -28,6 +30,8 @@ struct Keys<'a> {
     time: Option<&'a TimestampMicrosecondArray>,
     tenant: Option<&'a StringViewArray>,
     source: Option<&'a StringViewArray>,
+    /// Day on which the newest row was received: the time part of its id (RFC 9562, section 5.7).
+    newest: i64,
 }
 
 impl<'a> Keys<'a> {
@@ -36,8 +40,14 @@ impl<'a> Keys<'a> {
             Table::Events => schema::TIME,
             Table::Dead => schema::RECEIVED,
         };
+        let ids: Option<&BinaryViewArray> = column(batch, schema::ID);
+        let newest = (0..batch.num_rows())
+            .filter_map(|row| id_at(ids, row))
+            .max()
+            .map_or(0, |id| u128::from_be_bytes(id) >> 80);
         Self {
-            id: column(batch, schema::ID),
+            newest: i64::try_from(newest).unwrap_or(0) * 1_000 / DAY_MICROS,
+            id: ids,
             time: column(batch, time),
             tenant: column(batch, schema::TENANT),
             source: column(batch, schema::SOURCE),
@@ -52,8 +62,11 @@ impl<'a> Keys<'a> {
     fn tenant(&self, row: u32) -> &'a str {
         str_at(self.tenant, row as usize).unwrap_or_default()
     }
+    /// The day whose folder the row goes to: that of its time, within bounds. Times are what records
+    /// say, and hostile ones must not make a file for each day of history.
     fn day(&self, row: u32) -> i64 {
-        self.time(row).div_euclid(DAY_MICROS)
+        let day = self.time(row).div_euclid(DAY_MICROS);
+        day.clamp(self.newest - OLDEST_DAYS, self.newest + 1)
     }
     fn cmp(&self, a: u32, b: u32) -> Ordering {
         self.tenant(a)
@@ -122,7 +135,8 @@ fn write_part(
         }
     }
     let min_time = instant(keys.time(first))?;
-    let day = jiff::tz::Offset::UTC.to_datetime(min_time).date();
+    let day = instant(keys.day(first).saturating_mul(DAY_MICROS))?;
+    let day = jiff::tz::Offset::UTC.to_datetime(day).date();
     let name = mint(
         min_time,
         &[

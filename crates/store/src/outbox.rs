@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Notes, durably, that an effect is about to be performed. Refused when it is unknown or has
-    /// an outcome. Perform it only after this has returned.
+    /// a final outcome; one in doubt may be tried again, with its key. Perform it only after this has returned.
     pub async fn mark_started(&self, key: &EffectKey, now: Timestamp) -> Result<(), WriteError> {
         let refusal = format!("effect `{key}` does not wait to be performed");
         self.change(

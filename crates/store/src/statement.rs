@@ -26,7 +26,7 @@ statements! {
     EFFECT_ADD = "insert into effect (key, seq, class, status, deadline, attempts, body) \
         values ($1, $2, $3, 'pending', $4, 0, $5) on conflict (key) do nothing";
     EFFECT_START = "update effect set status = 'started', started = $2, attempts = attempts + 1 \
-        where key = $1 and status in ('pending', 'started')";
+        where key = $1 and status in ('pending', 'started', 'in-doubt')";
     EFFECT_END = "update effect set status = $2, ended = $3, outcome = $4 \
         where key = $1 and status in ('pending', 'started', 'in-doubt')";
     EFFECTS_OPEN = "select status, seq, attempts, started, body, outcome from effect \

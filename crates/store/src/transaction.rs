@@ -134,6 +134,19 @@ impl Transaction {
         self.write(EFFECT_END, params, Expect::Row(refusal))
     }
 
+    /// The same, where an outcome that comes twice changes nothing.
+    #[must_use]
+    pub fn outcome_once(self, outcome: &Outcome) -> Self {
+        let EffectKey(key) = &outcome.key;
+        let params = params![
+            key.as_str(),
+            outcome.status.as_str(),
+            outcome.at,
+            json_text(outcome)
+        ];
+        self.write(EFFECT_END, params, Expect::Any)
+    }
+
     /// Sets a projection: what pages and lists show of one thing. `sort` orders it among its kind.
     #[must_use]
     pub fn project(self, kind: &str, id: &str, sort: i64, body: impl Into<String>) -> Self {

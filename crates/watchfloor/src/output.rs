@@ -116,9 +116,7 @@ pub(crate) fn visible(text: &str) -> String {
 /// JSON with the characters escaped that steer a terminal or hide text. They stand only inside
 /// strings, so it stays the same JSON.
 fn escaped(json: &str) -> String {
-    let steers = |c: char| {
-        matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let steers = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if steers(c) {

@@ -13,17 +13,22 @@
 //! Nothing calls back upstream. A crash between 2 and 6 maps the frame again at the next start:
 //! ids are functions of frame and record, so no event and no finding doubles.
 
-use std::sync::{
-    PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 use watchfloor_detect::{Correlator, Hit, Limits, Scratch};
 use watchfloor_ingest::{Joiner, Mapped};
-use watchfloor_lake::WalError;
+use watchfloor_lake::{Filter, Query, Tenants, WalError, Watch};
 use watchfloor_respond::Input;
-use watchfloor_types::{Event, Finding, Frame, IndicatorMatch, SignedDuration};
+use watchfloor_types::{Event, Finding, Frame, IndicatorMatch, SignedDuration, Timestamp};
 
 use crate::floor::{Floor, SYSTEM, Seen};
 
@@ -80,6 +85,74 @@ impl Worker {
     }
 }
 
+/// Longest that a start waits for correlations to be told what happened before.
+const WARM_TIME: Duration = Duration::from_secs(20);
+
+/// Most events that correlations are told.
+const WARM_EVENTS: usize = 200_000;
+
+/// Tells correlations what lies in files already: their windows are in memory only, and a restart
+/// in the middle of one must neither lose nor repeat what it was about to say.
+pub(crate) fn warm(floor: &Floor, worker: &mut Worker) {
+    let rulebook = floor.rulebook();
+    let engine = &rulebook.engine;
+    let Some(span) = engine.longest_timespan() else {
+        return;
+    };
+    let now = floor.clock.now();
+    let began = Instant::now();
+    let mut known: Vec<(Event, Vec<Hit>)> = Vec::new();
+    let mut hits = Vec::new();
+    let mut until = Timestamp::MAX;
+    // From the newest hour backwards, so that a bound cuts off the oldest.
+    for hour in 1i64.. {
+        let from = now
+            .saturating_sub(SignedDuration::from_hours(hour))
+            .unwrap_or(Timestamp::MIN);
+        let query = Query {
+            filter: Filter::all(),
+            from,
+            until,
+            tenants: Tenants::All,
+        };
+        let scanned = floor.lake.scan(&query, &Watch::new(), &mut |rows| {
+            for row in rows {
+                hits.clear();
+                engine.match_event(&row.event, &mut worker.scratch, &mut hits);
+                hits.retain(|h| engine.is_counted(*h));
+                if !hits.is_empty() {
+                    known.push((row.event, hits.clone()));
+                }
+            }
+            if began.elapsed() > WARM_TIME || known.len() > WARM_EVENTS {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = scanned {
+            tracing::warn!(%error, "correlations start without what is stored");
+            break;
+        }
+        if began.elapsed() > WARM_TIME || known.len() > WARM_EVENTS {
+            tracing::warn!(%from, "correlations know what happened since then only; there was too much before");
+            break;
+        }
+        if SignedDuration::from_hours(hour) > span {
+            break;
+        }
+        until = from;
+    }
+    known.sort_by_key(|(event, _)| (event.received, event.id));
+    let mut correlator = Correlator::new(engine, Limits::default());
+    let mut said_before = Vec::new();
+    for (event, hits) in &known {
+        correlator.feed(event, hits, &mut said_before, event.received);
+        said_before.clear();
+    }
+    worker.correlator = Some(correlator);
+    worker.version = rulebook.version;
+}
+
 /// Steps 3 to 6 for frames in the order of the log.
 pub(crate) fn process(floor: &Floor, worker: &mut Worker, frames: Vec<Frame>) {
     if floor.is_down() {
@@ -118,11 +191,11 @@ fn index_dead(floor: &Floor, mapped: &Mapped) {
     if mapped.dead.is_empty() {
         return;
     }
-    let noted = floor
-        .runtime
-        .block_on(floor.store.dead_letters_add(&mapped.dead));
-    if let Err(error) = noted {
-        tracing::error!(%error, "cannot index dead letters; they are kept with the events");
+    // In parts, so that the journal's own transactions come between them.
+    for part in mapped.dead.chunks(500) {
+        if let Err(error) = floor.runtime.block_on(floor.store.dead_letters_add(part)) {
+            tracing::error!(%error, "cannot index dead letters; they are kept with the events");
+        }
     }
 }
 
@@ -140,9 +213,12 @@ fn map(floor: &Floor, worker: &mut Worker, frames: &[Frame]) -> Vec<(u64, Mapped
         let mut done = Vec::new();
         while let Some((at, frame)) = alone.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mapped = match source_of(frame) {
-                Some(source) => source.map_alone(frame),
-                // The source was removed from the content since the frame was accepted.
-                None => crate::floor::unmapped(frame),
+                Some(source) => surely(frame, || source.map_alone(frame)),
+                None => {
+                    // The source was removed from the content since the frame was accepted.
+                    let reason = format!("there is no source `{}` any more", frame.source);
+                    crate::floor::unmapped(frame, &reason)
+                }
             };
             done.push((*at, mapped));
         }
@@ -159,7 +235,8 @@ fn map(floor: &Floor, worker: &mut Worker, frames: &[Frame]) -> Vec<(u64, Mapped
         let mut done = Vec::with_capacity(frames.len());
         for (at, frame) in frames.iter().enumerate().filter(|(_, f)| joins(f)) {
             if let Some(source) = source_of(frame) {
-                done.push((at, source.map_frame(frame, &mut worker.joiner)));
+                let joiner = &mut worker.joiner;
+                done.push((at, surely(frame, || source.map_frame(frame, joiner))));
             }
         }
         done.extend(work());
@@ -178,6 +255,14 @@ fn map(floor: &Floor, worker: &mut Worker, frames: &[Frame]) -> Vec<(u64, Mapped
         .collect()
 }
 
+/// A record that makes a mapping fail must not stop all others, now and at every start.
+fn surely(frame: &Frame, map: impl FnOnce() -> Mapped) -> Mapped {
+    catch_unwind(AssertUnwindSafe(map)).unwrap_or_else(|_| {
+        tracing::error!(seq = frame.seq, source = %frame.source, "a defect: the mapping failed; the records are kept as dead letters");
+        crate::floor::unmapped(frame, "the mapping failed on a record of this request")
+    })
+}
+
 fn detect(floor: &Floor, worker: &mut Worker, mapped: &[(u64, Mapped)]) -> Vec<Finding> {
     let rulebook = floor.rulebook();
     let engine = &rulebook.engine;
@@ -194,12 +279,18 @@ fn detect(floor: &Floor, worker: &mut Worker, mapped: &[(u64, Mapped)]) -> Vec<F
     let mut hits: Vec<Hit> = Vec::new();
     let mut matches: Vec<IndicatorMatch> = Vec::new();
     for event in mapped.iter().flat_map(|(_, m)| &m.events) {
-        engine.detect(event, &mut worker.scratch, now, &mut hits, &mut findings);
-        if !hits.is_empty() {
-            correlator.feed(event, &hits, &mut findings, now);
-        }
-        if !matcher.is_empty() {
-            indicators(floor, &matcher, event, &mut matches, &mut findings);
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            engine.detect(event, &mut worker.scratch, now, &mut hits, &mut findings);
+            if !hits.is_empty() {
+                correlator.feed(event, &hits, &mut findings, now);
+            }
+            if !matcher.is_empty() {
+                indicators(floor, &matcher, event, &mut matches, &mut findings);
+            }
+        }));
+        if judged.is_err() {
+            tracing::error!(event = %event.id, "a defect: the rules failed on an event; it is kept, and was not judged");
+            worker.scratch = Scratch::new();
         }
     }
     correlator.advance(now, &mut findings);

@@ -62,12 +62,20 @@ impl Sockets {
 
     /// URL of the console.
     pub(crate) fn console_url(&self) -> String {
-        format!("{}://{}", self.console.scheme(), reachable(self.console.address()))
+        format!(
+            "{}://{}",
+            self.console.scheme(),
+            reachable(self.console.address())
+        )
     }
 
     /// URL of the ingest listener.
     pub(crate) fn ingest_url(&self) -> String {
-        format!("{}://{}", self.ingest.scheme(), reachable(self.ingest.address()))
+        format!(
+            "{}://{}",
+            self.ingest.scheme(),
+            reachable(self.ingest.address())
+        )
     }
 
     /// Serves both until `stop` is ready.
@@ -106,7 +114,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 pub(crate) async fn first_link(floor: &Floor) -> anyhow::Result<Option<String>> {
     let admin: UserId = "admin".parse()?;
     let accounts = floor.store.accounts().await?;
-    if accounts.iter().any(|a| a.id != admin || a.password.is_some()) {
+    if accounts
+        .iter()
+        .any(|a| a.id != admin || a.password.is_some())
+    {
         return Ok(None);
     }
     Ok(Some(

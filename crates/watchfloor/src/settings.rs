@@ -338,7 +338,10 @@ mod tests {
 
     #[test]
     fn the_path_of_a_webhook_is_not_shown() {
-        assert_eq!(origin("https://hooks.example/services/T0/secret?sig=x"), "https://hooks.example");
+        assert_eq!(
+            origin("https://hooks.example/services/T0/secret?sig=x"),
+            "https://hooks.example"
+        );
         assert_eq!(origin("http://127.0.0.1:9"), "http://127.0.0.1:9");
     }
 

@@ -34,7 +34,7 @@ use crate::{
     rule::Aggregate,
 };
 use plan::{Feeds, Planned};
-use window::{Contribution, Facts, Taken, Window};
+use window::{Contribution, Facts, Reported, Taken, Window};
 
 /// How far in the future an event may claim to be.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -161,7 +161,7 @@ impl Correlator {
             let Some(feeds) = plan.by_rule.get(&hit.0) else {
                 continue;
             };
-            let facts = Arc::new(facts(event, feeds, now));
+            let facts = Arc::new(facts(event, feeds));
             for (correlation, place) in &feeds.to {
                 self.contribute(*correlation, *place, facts.clone(), now, out);
             }
@@ -241,12 +241,22 @@ impl Correlator {
             let count = window.count(&correlation.spec.aggregate, correlation.spec.rules.len());
             if !correlation.spec.threshold.holds(count) {
                 window.reported = None;
-            } else if window
-                .reported
-                .is_none_or(|then| newest.duration_since(then) > span)
-            {
-                window.reported = Some(newest);
-                fired = judge(at, correlation, window, now, out);
+            } else {
+                let marks = |window: &Window| {
+                    finding::common_mark(window.entries().map(|c| c.facts.mark.as_ref())).is_some()
+                };
+                // A report of an exercise does not stand for what really happens afterwards.
+                let again = window.reported.is_none_or(|then| {
+                    newest.duration_since(then.newest) > span
+                        || (then.of_exercise && !marks(window))
+                });
+                if again {
+                    window.reported = Some(Reported {
+                        newest,
+                        of_exercise: marks(window),
+                    });
+                    fired = judge(at, correlation, window, now, out);
+                }
             }
         }
         if is_early(correlation) || opened {
@@ -288,8 +298,12 @@ fn is_early(correlation: &Planned) -> bool {
     correlation.spec.threshold.is_lower_bound()
 }
 
-fn facts(event: &Event, feeds: &Feeds, now: Timestamp) -> Facts {
-    let latest = now.saturating_add(SKEW).unwrap_or(now);
+/// A function of the event alone, so that a replay gives the same findings.
+fn facts(event: &Event, feeds: &Feeds) -> Facts {
+    let latest = event
+        .received
+        .saturating_add(SKEW)
+        .unwrap_or(event.received);
     let mut fields: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     let mut found: Vec<Option<Arc<str>>> = vec![None; feeds.names.len()];
     if feeds.view == View::Native {
@@ -317,7 +331,11 @@ fn facts(event: &Event, feeds: &Feeds, now: Timestamp) -> Facts {
         }
     }
     Facts {
-        time: if event.time > latest { now } else { event.time },
+        time: if event.time > latest {
+            event.received
+        } else {
+            event.time
+        },
         events: vec![event.id],
         tenant: event.tenant.clone(),
         source: event.source.clone(),

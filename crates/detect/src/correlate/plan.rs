@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
+use jiff::SignedDuration;
 use watchfloor_types::{Diagnostic, View};
 
 use crate::{
@@ -52,6 +53,13 @@ enum Target {
 }
 
 impl Plan {
+    pub(crate) fn longest_timespan(&self) -> Option<SignedDuration> {
+        self.correlations.iter().map(|c| c.spec.timespan).max()
+    }
+    pub(crate) fn counts(&self, rule: u32) -> bool {
+        self.by_rule.contains_key(&rule)
+    }
+
     /// Resolves references; correlations that cannot be resolved are left out and reported.
     pub(crate) fn new(
         documents: Vec<Document>,

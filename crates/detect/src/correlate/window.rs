@@ -55,8 +55,17 @@ pub(super) struct Window {
     entries: VecDeque<Contribution>,
     values: HashMap<Arc<str>, u32>,
     places: Vec<u32>,
-    /// Newest time when the condition was last reported, while it keeps holding.
-    pub(super) reported: Option<Timestamp>,
+    /// When the condition was last reported, while it keeps holding.
+    pub(super) reported: Option<Reported>,
+}
+
+/// A report of a group.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reported {
+    /// Newest time in the group then.
+    pub(super) newest: Timestamp,
+    /// Whether only an exercise was in it.
+    pub(super) of_exercise: bool,
 }
 
 impl Window {

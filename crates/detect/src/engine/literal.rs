@@ -6,6 +6,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 const LEAST: usize = 3;
 /// More alternatives than this are not worth looking for.
 const MOST: usize = 64;
+/// Nor are classes of more characters.
+const MOST_CHARS: usize = 12;
 
 /// Folded texts of which each match of `source` contains at least one; empty where there are none
 /// worth having.
@@ -71,11 +73,16 @@ fn exact(hir: &Hir) -> Option<Vec<String>> {
             Some(vec![text.chars().flat_map(char::to_lowercase).collect()])
         }
         HirKind::Class(Class::Unicode(class)) => {
-            let chars = class
+            let chars: Vec<char> = class
                 .iter()
                 .flat_map(|range| range.start()..=range.end())
-                .take(9);
-            let mut folded: Vec<String> = chars.map(|c| c.to_lowercase().collect()).collect();
+                .take(MOST_CHARS + 1)
+                .collect();
+            if chars.len() > MOST_CHARS {
+                return None;
+            }
+            let mut folded: Vec<String> =
+                chars.iter().map(|c| c.to_lowercase().collect()).collect();
             folded.sort_unstable();
             folded.dedup();
             (1..=4).contains(&folded.len()).then_some(folded)
@@ -175,6 +182,8 @@ mod tests {
                 "Never FORWARD",
             ),
             (r"(?:\d{2}|xyz)abc", "12abc"),
+            ("(?i)[abck→]def", "→def"),
+            ("x[ǄǅǆǇǈǉǊǋǌǱǲǳ]yz", "xǳyz"),
         ] {
             assert!(
                 regex::Regex::new(source).unwrap().is_match(matches),

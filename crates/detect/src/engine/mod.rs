@@ -19,7 +19,7 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use watchfloor_types::{
     Diagnostic, Event, EventId, Finding, Logsource, MatchedField, RuleId, View,
 };
@@ -145,6 +145,16 @@ impl Engine {
     #[must_use]
     pub fn asks(&self) -> usize {
         self.asks.len()
+    }
+    /// The longest timespan of a correlation; none where there is no correlation.
+    #[must_use]
+    pub fn longest_timespan(&self) -> Option<SignedDuration> {
+        self.plan.longest_timespan()
+    }
+    /// Whether a correlation counts this hit.
+    #[must_use]
+    pub fn is_counted(&self, hit: Hit) -> bool {
+        self.plan.counts(hit.0)
     }
     pub(crate) fn plan(&self) -> &Arc<Plan> {
         &self.plan

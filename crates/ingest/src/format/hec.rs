@@ -30,13 +30,20 @@ pub(super) fn event(body: &Bytes, limits: &Limits) -> Decoded {
                         return out.out;
                     }
                 }
-                Some(reason) => out.error(start..scan.at, 0, start, reason.to_owned()),
+                Some(reason) => {
+                    if out.error(start..scan.at, 0, start, reason.to_owned()) == Room::None {
+                        return out.out;
+                    }
+                }
             },
             Err(error) => {
                 let from = error.offset.max(start + 1);
                 let next = resume.find(&text, from, |_, v| refusal(v).is_none());
                 let end = next.unwrap_or(body.len());
-                out.error(start..end, 0, error.offset, format!("not JSON: {error}"));
+                let reason = format!("not JSON: {error}");
+                if out.error(start..end, 0, error.offset, reason) == Room::None {
+                    return out.out;
+                }
                 match next {
                     Some(at) => scan.at = at,
                     None => return out.out,

@@ -30,7 +30,9 @@ fn single(scan: &mut Scanner<'_>, out: &mut Collector<'_>) {
                 trailing(scan, out);
             }
         }
-        Err(e) => out.error(start..end, 0, e.offset, format!("not JSON: {e}")),
+        Err(e) => {
+            out.error(start..end, 0, e.offset, format!("not JSON: {e}"));
+        }
     }
 }
 
@@ -64,10 +66,11 @@ fn array(scan: &mut Scanner<'_>, out: &mut Collector<'_>) {
                     at > start && before.ends_with(',')
                 });
                 let end = next.unwrap_or(out.body.len());
-                out.error(start..end, 0, error.offset, format!("not JSON: {error}"));
+                let reason = format!("not JSON: {error}");
+                let room = out.error(start..end, 0, error.offset, reason);
                 match next {
-                    Some(at) => scan.at = at,
-                    None => return,
+                    Some(at) if room == Room::Left => scan.at = at,
+                    Some(_) | None => return,
                 }
                 continue;
             }

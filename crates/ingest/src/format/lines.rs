@@ -63,7 +63,9 @@ pub(super) fn ndjson(body: &Bytes, limits: &Limits) -> Decoded {
             }
             Err(error) => {
                 let offset = range.start + error.offset;
-                out.error(range, line, offset, format!("not JSON: {error}"));
+                if out.error(range, line, offset, format!("not JSON: {error}")) == Room::None {
+                    break;
+                }
             }
         }
     }

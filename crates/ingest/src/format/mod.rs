@@ -21,6 +21,10 @@ pub struct Limits {
     pub record_bytes: usize,
     /// Most records in one body. At most 2^20, the limit of a frame.
     pub records: usize,
+    /// Most bytes of all records of one body together: a record may repeat what the body says once.
+    pub total_bytes: usize,
+    /// Most pieces that are refused one by one.
+    pub errors: usize,
 }
 
 impl Default for Limits {
@@ -28,6 +32,8 @@ impl Default for Limits {
         Self {
             record_bytes: 1 << 20,
             records: 1 << 17,
+            total_bytes: 128 << 20,
+            errors: 10_000,
         }
     }
 }
@@ -132,6 +138,8 @@ struct Collector<'a> {
     body: &'a Bytes,
     limits: &'a Limits,
     index: usize,
+    /// Bytes of the records taken.
+    spent: usize,
     out: Decoded,
 }
 
@@ -148,6 +156,7 @@ impl<'a> Collector<'a> {
             body,
             limits,
             index: 0,
+            spent: 0,
             out: Decoded::default(),
         }
     }
@@ -167,8 +176,14 @@ impl<'a> Collector<'a> {
     fn owned(&mut self, record: Bytes, range: std::ops::Range<usize>, line: usize) -> Room {
         if self.out.records.len() >= self.limits.records {
             let reason = format!("more than {} records in one request", self.limits.records);
-            self.error(range.start..self.body.len(), line, range.start, reason);
-            return Room::None;
+            return self.rest(range.start, line, reason);
+        }
+        if self.spent + record.len() > self.limits.total_bytes {
+            let reason = format!(
+                "more than {} bytes of records in one request",
+                self.limits.total_bytes
+            );
+            return self.rest(range.start, line, reason);
         }
         if record.len() > self.limits.record_bytes {
             let reason = format!(
@@ -177,12 +192,26 @@ impl<'a> Collector<'a> {
                 self.limits.record_bytes
             );
             let offset = range.start;
-            self.error(range, line, offset, reason);
-        } else {
-            self.index += 1;
-            self.out.records.push(record);
+            return self.error(range, line, offset, reason);
         }
+        self.index += 1;
+        self.spent += record.len();
+        self.out.records.push(record);
         Room::Left
+    }
+
+    /// Refuses everything from `start` on as one piece.
+    fn rest(&mut self, start: usize, line: usize, reason: String) -> Room {
+        let raw = self.slice(start..self.body.len());
+        self.out.errors.push(RecordError {
+            index: self.index,
+            line,
+            offset: start,
+            reason,
+            raw,
+        });
+        self.index += 1;
+        Room::None
     }
 
     /// Takes a piece of the body that is JSON but for its encoding.
@@ -190,13 +219,26 @@ impl<'a> Collector<'a> {
         let raw = self.slice(range.clone());
         if let Err(e) = std::str::from_utf8(&raw) {
             let offset = range.start + e.valid_up_to();
-            self.error(range, line, offset, format!("not UTF-8 at byte {offset}"));
-            return Room::Left;
+            return self.error(range, line, offset, format!("not UTF-8 at byte {offset}"));
         }
         self.owned(raw, range, line)
     }
 
-    fn error(&mut self, piece: std::ops::Range<usize>, line: usize, offset: usize, reason: String) {
+    /// Refuses a piece; where too many were, everything from it on.
+    fn error(
+        &mut self,
+        piece: std::ops::Range<usize>,
+        line: usize,
+        offset: usize,
+        reason: String,
+    ) -> Room {
+        if self.out.errors.len() >= self.limits.errors {
+            let reason = format!(
+                "more than {} bad records in one request",
+                self.limits.errors
+            );
+            return self.rest(piece.start, line, reason);
+        }
         let raw = self.slice(piece);
         self.out.errors.push(RecordError {
             index: self.index,
@@ -206,6 +248,7 @@ impl<'a> Collector<'a> {
             raw,
         });
         self.index += 1;
+        Room::Left
     }
 }
 

@@ -239,6 +239,11 @@ impl Wal {
         self.shared.push(body, done)
     }
 
+    /// Whether appends are refused, after a failed sync.
+    pub fn is_refusing(&self) -> bool {
+        self.shared.is_refusing()
+    }
+
     /// Starts again after a failed sync: cuts off what was never acknowledged and goes on in a new
     /// segment. `done` is called with the outcome.
     pub fn reopen(&self, done: Box<dyn FnOnce(Result<(), WalError>) + Send>) {

@@ -193,6 +193,10 @@ impl Shared {
         queue.bytes = queue.bytes.saturating_sub(bytes);
     }
 
+    pub(super) fn is_refusing(&self) -> bool {
+        lock(&self.queue).refusing
+    }
+
     fn set_refusing(&self, refusing: bool) {
         lock(&self.queue).refusing = refusing;
     }

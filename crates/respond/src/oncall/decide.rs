@@ -128,7 +128,7 @@ pub(crate) fn on_tick(state: &State, now: Timestamp) -> Decision {
     all
 }
 
-pub(crate) fn on_outcome(state: &State, outcome: &Outcome, _now: Timestamp) -> Decision {
+pub(crate) fn on_outcome(state: &State, outcome: &Outcome, now: Timestamp) -> Decision {
     let found = state.oncall.by_effect.get(&outcome.key);
     let Some(page) = found.and_then(|id| state.oncall.get(*id)) else {
         return Decision::nothing();
@@ -153,7 +153,12 @@ pub(crate) fn on_outcome(state: &State, outcome: &Outcome, _now: Timestamp) -> D
         && page.is_ringing()
         && message.doubts + 1 < MAX_DOUBTS
     {
-        all = all.effect(message.effect.clone());
+        let deadline = now.saturating_add(SEND_TIMEOUT).unwrap_or(Timestamp::MAX);
+        all = all.effect(Effect {
+            at: now,
+            deadline,
+            ..message.effect.clone()
+        });
     }
     all
 }

@@ -14,6 +14,9 @@ use super::{
     },
 };
 
+/// A year, in milliseconds: longest delay and timeout.
+const LONGEST_MILLIS: i64 = 366 * 86_400_000;
+
 const STEP_TYPES: &[&str] = &[
     "start",
     "end",
@@ -52,9 +55,13 @@ pub(super) fn step(
     let on_failure = next("on_failure");
     let millis = |property: &str, out: &mut Out| -> Option<SignedDuration> {
         let value = node.get(property)?;
-        let millis = value.count().and_then(|ms| i64::try_from(ms).ok());
+        let millis = value
+            .count()
+            .and_then(|ms| i64::try_from(ms).ok())
+            .filter(|ms| *ms <= LONGEST_MILLIS);
         if millis.is_none() {
-            let message = format!("`{property}` is a number of milliseconds");
+            let message =
+                format!("`{property}` is a number of milliseconds, at most {LONGEST_MILLIS}");
             out.push(Diagnostic::error("B002", message).at(value.place.clone()));
         }
         millis.map(SignedDuration::from_millis)

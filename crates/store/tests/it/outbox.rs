@@ -79,7 +79,9 @@ async fn an_effect_goes_from_decided_to_done_across_a_crash() {
     assert!(store.pending_effects().await.unwrap().is_empty());
     let doubtful = store.effects_in(EffectStatus::InDoubt, 10).await.unwrap();
     assert_eq!(doubtful.len(), 1);
-    let refused = store.mark_started(&page.key, at(5)).await.unwrap_err();
+    // What is in doubt may be tried again, with its key; what has ended may not.
+    store.mark_started(&page.key, at(5)).await.unwrap();
+    let refused = store.mark_started(&block.key, at(5)).await.unwrap_err();
     assert!(matches!(refused, WriteError::Conflict { .. }), "{refused}");
     store
         .append(note(5).outcome(&outcome("page", OutcomeStatus::Done)))
@@ -90,6 +92,8 @@ async fn an_effect_goes_from_decided_to_done_across_a_crash() {
         .await
         .unwrap_err();
     assert!(matches!(twice, WriteError::Conflict { .. }), "{twice}");
+    let again = Transaction::new().outcome_once(&outcome("page", OutcomeStatus::Failed));
+    store.append(again).await.unwrap();
     let page = store.effect(&page.key).await.unwrap().unwrap();
     assert_eq!(
         (page.status, page.outcome),

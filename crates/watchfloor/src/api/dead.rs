@@ -88,7 +88,10 @@ pub(crate) struct Again {
 impl Again {
     /// Whether a letter comes after the one where the last request ended; newest come first.
     fn is_before(&self, id: EventId) -> bool {
-        let last = self.after.as_deref().and_then(|a| a.parse::<EventId>().ok());
+        let last = self
+            .after
+            .as_deref()
+            .and_then(|a| a.parse::<EventId>().ok());
         last.is_none_or(|last| id < last)
     }
 }

@@ -124,8 +124,13 @@ async fn openapi() -> Json<Value> {
 /// Whether the floor runs; needs no token.
 #[utoipa::path(get, path = "/api/v1/health", tag = "floor", responses((status = 200, body = Object)))]
 async fn health(State(floor): State<Arc<Floor>>) -> Json<Value> {
+    let status = match (floor.is_down(), floor.lake.is_refusing()) {
+        (true, _) => "stopping",
+        (false, true) => "refusing events: the write-ahead log cannot be written",
+        (false, false) => "ok",
+    };
     Json(
-        json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight()}),
+        json!({"status": status, "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight()}),
     )
 }
 
@@ -145,7 +150,7 @@ async fn alerts(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<V
             .alerts
             .iter()
             .rev()
-            .map(|a| view::alert(&state, a))
+            .map(|a| view::alert(&state, a, 20))
             .collect(),
     )
 }
@@ -163,7 +168,7 @@ async fn alert(
         .ok()
         .and_then(|i| state.alerts.get(i))
         .ok_or_else(|| Problem::missing("alert", &id))?;
-    Ok(Json(view::alert(&state, found)))
+    Ok(Json(view::alert(&state, found, 1_000)))
 }
 
 /// Incidents, newest first.

@@ -44,13 +44,16 @@ pub(crate) struct AlertView {
     pub opened: String,
     /// Technique ids.
     pub techniques: Vec<String>,
-    /// Its findings, with rule, matched fields and event ids.
+    /// How many findings it holds.
+    pub finding_count: usize,
+    /// Its newest findings, oldest of them first, with rule, matched fields and event ids.
     #[schema(value_type = Vec<Object>)]
     pub findings: Vec<Value>,
 }
 
-/// An alert, for the API and the projection.
-pub(crate) fn alert(state: &State, alert: &Alert) -> AlertView {
+/// An alert with at most `most` of its findings.
+pub(crate) fn alert(state: &State, alert: &Alert, most: usize) -> AlertView {
+    let findings = alert.findings.len();
     AlertView {
         id: alert.id.to_string(),
         title: alert.title.clone(),
@@ -65,9 +68,11 @@ pub(crate) fn alert(state: &State, alert: &Alert) -> AlertView {
         last_seen: alert.last_seen.to_string(),
         opened: alert.opened.to_string(),
         techniques: alert.techniques().into_iter().map(str::to_owned).collect(),
+        finding_count: findings,
         findings: alert
             .findings
             .iter()
+            .skip(findings.saturating_sub(most))
             .map(|f| serde_json::to_value(f).unwrap_or_default())
             .collect(),
     }

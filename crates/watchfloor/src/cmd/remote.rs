@@ -425,8 +425,11 @@ pub(super) const ROWS: &[Row] = &[
             c.arg(required("draft", "The draft"))
                 .arg(option("hash", "SHA-256 of the text that you read").required(true))
                 .arg(
-                    option("acknowledge", "Something unknown that the text may say is unknown; once for each")
-                        .action(clap::ArgAction::Append),
+                    option(
+                        "acknowledge",
+                        "Something unknown that the text may say is unknown; once for each",
+                    )
+                    .action(clap::ArgAction::Append),
                 )
         },
         run: |m, x| {
@@ -566,7 +569,10 @@ pub(super) const ROWS: &[Row] = &[
         args: |c| c.arg(required("id", "The account")),
         run: |m, x| {
             ask(x, &[], |c| {
-                c.post("/api/v1/users", &json!({"id": text(m, "id"), "disabled": true}))
+                c.post(
+                    "/api/v1/users",
+                    &json!({"id": text(m, "id"), "disabled": true}),
+                )
             })
         },
     },
@@ -576,7 +582,10 @@ pub(super) const ROWS: &[Row] = &[
         args: |c| c.arg(required("id", "The account")),
         run: |m, x| {
             ask(x, &[], |c| {
-                c.post("/api/v1/users", &json!({"id": text(m, "id"), "disabled": false}))
+                c.post(
+                    "/api/v1/users",
+                    &json!({"id": text(m, "id"), "disabled": false}),
+                )
             })
         },
     },

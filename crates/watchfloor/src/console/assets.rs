@@ -73,9 +73,8 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     }
     let until = tokio::time::Instant::now() + BODY_TIME;
     let in_time = |body: Body| {
-        let chunks = futures_util::stream::unfold(
-            Some(body.into_data_stream()),
-            move |state| async move {
+        let chunks =
+            futures_util::stream::unfold(Some(body.into_data_stream()), move |state| async move {
                 let mut stream = state?;
                 match tokio::time::timeout_at(until, stream.next()).await {
                     Ok(Some(chunk)) => Some((chunk.map_err(std::io::Error::other), Some(stream))),
@@ -85,8 +84,7 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
                         Some((Err(late), None))
                     }
                 }
-            },
-        );
+            });
         Body::from_stream(chunks)
     };
     next.run(request.map(in_time)).await

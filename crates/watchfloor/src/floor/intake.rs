@@ -119,7 +119,9 @@ impl Intake for FloorIntake {
     }
 
     fn readiness(&self) -> Readiness {
-        if self.0.frames.is_full() {
+        if self.0.is_down() {
+            Readiness::Stopping
+        } else if self.0.frames.is_full() || self.0.lake.is_refusing() {
             Readiness::Full
         } else {
             Readiness::Ready

@@ -8,8 +8,8 @@ use std::sync::{
 use tokio::sync::mpsc;
 use watchfloor_edge::{Targets, perform};
 use watchfloor_respond::Input;
-use watchfloor_store::EffectStatus;
-use watchfloor_types::{Actor, Effect, EffectClass, Outcome, OutcomeStatus};
+use watchfloor_store::{EffectRecord, EffectStatus};
+use watchfloor_types::{Actor, Effect, EffectClass, Outcome, OutcomeStatus, Timestamp};
 
 use super::Floor;
 
@@ -78,11 +78,19 @@ async fn one(floor: &Floor, targets: &Targets, effect: Effect) {
     let now = floor.clock.now();
     // What is only recorded has nothing to be late for.
     let outcome = if effect.rehearsal || super::is_due(&effect, now) {
-        if let Err(error) = floor.store.mark_started(&effect.key, now).await {
-            tracing::error!(%error, key = %effect.key, "an effect is not performed: the outbox did not take note of it");
-            return;
+        match floor.store.mark_started(&effect.key, now).await {
+            Ok(()) => perform(&effect, targets, now).await,
+            Err(error) => {
+                tracing::error!(%error, key = %effect.key, "an effect is not performed: the outbox did not take note of it");
+                Outcome {
+                    key: effect.key.clone(),
+                    status: OutcomeStatus::InDoubt,
+                    detail: format!("it was not performed now: {error}"),
+                    output: None,
+                    at: now,
+                }
+            }
         }
-        perform(&effect, targets, now).await
     } else {
         Outcome {
             key: effect.key.clone(),
@@ -111,14 +119,21 @@ async fn report(floor: &Floor, outcome: Outcome) {
 
 /// Takes up what the last run of the process left: effects not yet started are performed; of those
 /// that were under way the harmless are repeated and the others are in doubt.
-pub(crate) async fn resume(floor: &Floor) -> anyhow::Result<()> {
-    for record in floor.store.pending_effects().await? {
+pub(crate) async fn resume(floor: &Floor, pending: Vec<EffectRecord>) {
+    for record in pending {
         let repeat = match record.status {
             EffectStatus::Started => record.effect.rehearsal || may_repeat(record.effect.class),
             _ => true,
         };
         if repeat {
-            floor.effects.send(record.effect);
+            let mut effect = record.effect;
+            if record.status == EffectStatus::Started || may_repeat(effect.class) {
+                // How long it may take counts from now: the outage is not the receiver's.
+                let span = effect.deadline.duration_since(effect.at);
+                effect.at = floor.clock.now();
+                effect.deadline = effect.at.saturating_add(span).unwrap_or(Timestamp::MAX);
+            }
+            floor.effects.send(effect);
         } else {
             let outcome = Outcome {
                 key: record.effect.key.clone(),
@@ -132,7 +147,6 @@ pub(crate) async fn resume(floor: &Floor) -> anyhow::Result<()> {
             report(floor, outcome).await;
         }
     }
-    Ok(())
 }
 
 fn may_repeat(class: EffectClass) -> bool {

@@ -62,9 +62,7 @@ pub(crate) fn queue() -> (Queue, Frames) {
 impl Queue {
     /// Hands over a frame that is durable. Never blocks: it is called by the log's writer.
     pub(crate) fn push(&self, frame: Frame) {
-        // An empty frame counts, too: it has to pass before the watermark may.
-        self.records
-            .fetch_add(frame.records.len().max(1), Ordering::AcqRel);
+        self.records.fetch_add(weight(&frame), Ordering::AcqRel);
         if self.frames.send(frame).is_err() {
             tracing::warn!(
                 "a frame was accepted during shutdown; it is processed at the next start"
@@ -97,6 +95,17 @@ impl Queue {
     }
 }
 
+/// What a frame counts in the queue: its records, or its bytes where they are long. An empty one
+/// counts, too: it has to pass before the watermark may.
+fn weight(frame: &Frame) -> usize {
+    let records = frame.records.iter().map(|r| r.len());
+    let refused = frame.refused.iter().map(|r| r.raw.len() + r.reason.len());
+    let bytes: usize = records.chain(refused).sum();
+    (frame.records.len() + frame.refused.len())
+        .max(bytes / 2_048)
+        .max(1)
+}
+
 /// What a source has sent since the start.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SourceFigures {
@@ -117,12 +126,13 @@ pub(crate) struct SourceFigures {
 /// Takes frames until the floor is gone.
 pub(crate) fn run(floor: &Floor, frames: &Frames) {
     let mut worker = pipeline::Worker::new();
+    pipeline::warm(floor, &mut worker);
     loop {
         let mut round = Vec::new();
         let mut records = 0;
         match frames.frames.recv_timeout(Duration::from_millis(500)) {
             Ok(frame) => {
-                records += frame.records.len().max(1);
+                records += weight(&frame);
                 round.push(frame);
             }
             Err(mpsc::RecvTimeoutError::Timeout) => continue,
@@ -132,7 +142,7 @@ pub(crate) fn run(floor: &Floor, frames: &Frames) {
             let Ok(frame) = frames.frames.try_recv() else {
                 break;
             };
-            records += frame.records.len().max(1);
+            records += weight(&frame);
             round.push(frame);
         }
         pipeline::process(floor, &mut worker, round);
@@ -149,6 +159,12 @@ pub(crate) fn housekeeping(floor: &Floor, stop: &mpsc::Receiver<()>) {
             && let Err(error) = floor.lake.flush()
         {
             tracing::error!(%error, "cannot write event files; events stay in the write-ahead log and in memory");
+        }
+        if floor.lake.is_refusing() {
+            floor.lake.reopen_log(Box::new(|outcome| match outcome {
+                Ok(()) => tracing::warn!("the write-ahead log takes events again"),
+                Err(error) => tracing::error!(%error, "the write-ahead log cannot be reopened; it is tried again"),
+            }));
         }
         since_maintenance += 1;
         if since_maintenance >= 600 {

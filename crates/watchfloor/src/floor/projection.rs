@@ -8,6 +8,9 @@ use watchfloor_types::AlertId;
 
 use crate::api::view;
 
+/// Findings of an alert in its row; a busy alert has a great many.
+const SHOWN: usize = 20;
+
 /// Adds the rows that `entries` changed.
 pub(super) fn project(
     mut transaction: Transaction,
@@ -29,7 +32,7 @@ pub(super) fn project(
     }
     for id in alerts {
         if let Some(alert) = state.alerts.get(id) {
-            let body = serde_json::to_string(&view::alert(state, alert)).unwrap_or_default();
+            let body = serde_json::to_string(&view::alert(state, alert, SHOWN)).unwrap_or_default();
             transaction = transaction.project(
                 "alert",
                 &id.to_string(),

@@ -107,7 +107,7 @@ fn decide(floor: &Floor, jobs: &mut Vec<Job>, now: Timestamp) -> Round {
             Ok(decision) => {
                 let mut transaction = std::mem::take(&mut round.transaction);
                 if let Some(outcome) = &outcome {
-                    transaction = transaction.outcome(outcome);
+                    transaction = transaction.outcome_once(outcome);
                 }
                 for entry in &decision.entries {
                     let (kind, body) = encode(entry);

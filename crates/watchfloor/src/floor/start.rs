@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    panic::AssertUnwindSafe,
     path::Path,
     sync::{
         Arc, Mutex, RwLock,
@@ -12,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use futures_util::FutureExt;
 use tokio::sync::{broadcast, mpsc};
 use watchfloor_edge::{ClearText, KeySupport, Targets};
 use watchfloor_ingest::{Mapped, Sources};
@@ -22,13 +24,7 @@ use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
 
 use super::{Floor, catalog::StoreCatalog, performer, player, processor, responder};
-use crate::{
-    clock::Clock,
-    content::Files,
-    library,
-    rulebook::Rulebook,
-    settings::Settings,
-};
+use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings::Settings};
 
 /// Journal entries that are read at once while the state is rebuilt.
 const REPLAY: u32 = 5_000;
@@ -62,6 +58,11 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         .await
         .with_context(|| format!("cannot open the state store in {}", dir.display()))?;
     let (state, journal) = replay(&store, State::new(Arc::new(content))).await?;
+    // Read before anything new can be decided: what is pending now is what the last process left.
+    let pending = store
+        .pending_effects()
+        .await
+        .context("cannot read the outbox")?;
     let indicators = store.indicators().await.context("cannot read indicators")?;
 
     let catalog = StoreCatalog(store.blocking_catalog(tokio::runtime::Handle::current()));
@@ -120,28 +121,62 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let worker = Arc::clone(&floor);
     std::thread::Builder::new()
         .name("process".into())
-        .spawn(move || processor::run(&worker, &to_process))
+        .spawn(move || or_end("detection", || processor::run(&worker, &to_process)))
         .context("cannot start a thread")?;
     let (stop, stopped) = std_mpsc::channel();
     let keeper = Arc::clone(&floor);
     let housekeeping = std::thread::Builder::new()
         .name("housekeeping".into())
-        .spawn(move || processor::housekeeping(&keeper, &stopped))
+        .spawn(move || {
+            or_end("housekeeping", || {
+                processor::housekeeping(&keeper, &stopped)
+            })
+        })
         .context("cannot start a thread")?;
     let tasks = vec![
-        tokio::spawn(responder::run(Arc::clone(&floor), jobs)),
-        tokio::spawn(performer::run(Arc::clone(&floor), targets, to_perform)),
-        tokio::spawn(player::emitter(Arc::clone(&floor))),
-        tokio::spawn(player::ticker(Arc::clone(&floor))),
-        tokio::spawn(super::sighting::keeper(Arc::clone(&floor))),
+        task("responder", responder::run(Arc::clone(&floor), jobs)),
+        task(
+            "performer",
+            performer::run(Arc::clone(&floor), targets, to_perform),
+        ),
+        task("emitter", player::emitter(Arc::clone(&floor))),
+        task("ticker", player::ticker(Arc::clone(&floor))),
+        task("sightings", super::sighting::keeper(Arc::clone(&floor))),
     ];
-    performer::resume(&floor).await?;
+    performer::resume(&floor, pending).await;
     Ok(Opened {
         floor,
         diagnostics,
         tasks,
         housekeeping: Some((stop, housekeeping)),
         _lock: lock,
+    })
+}
+
+/// A part of the floor that fails ends the process: half a floor would take events and say nothing.
+/// The next start takes up what is durable.
+fn end(part: &str) -> ! {
+    tracing::error!(
+        part,
+        "a part of the floor failed; ending so that a restart takes up its work"
+    );
+    std::process::exit(3);
+}
+
+fn or_end(part: &str, work: impl FnOnce()) {
+    if std::panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+        end(part);
+    }
+}
+
+fn task(
+    part: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            end(part);
+        }
     })
 }
 
@@ -238,8 +273,8 @@ fn targets(settings: &Settings) -> anyhow::Result<Targets> {
     Ok(targets)
 }
 
-/// A frame whose source no longer exists: its records become dead letters, to be replayed later.
-pub(crate) fn unmapped(frame: &Frame) -> Mapped {
+/// A frame that cannot be mapped now: its records become dead letters, to be read again later.
+pub(crate) fn unmapped(frame: &Frame, reason: &str) -> Mapped {
     let dead = frame
         .records
         .iter()
@@ -253,7 +288,7 @@ pub(crate) fn unmapped(frame: &Frame) -> Mapped {
             received: frame.received,
             source: frame.source.clone(),
             tenant: frame.tenant.clone(),
-            reason: format!("there is no source `{}` any more", frame.source),
+            reason: reason.to_owned(),
             raw: raw.clone(),
         })
         .chain(watchfloor_ingest::refused(frame))

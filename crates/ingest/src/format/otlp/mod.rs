@@ -108,7 +108,9 @@ fn scope_group(
                     Signal::Logs => "log record",
                 };
                 let start = range.start;
-                out.error(range, 0, start, format!("cannot read {what}: {e}"));
+                if out.error(range, 0, start, format!("cannot read {what}: {e}")) == Room::None {
+                    return Room::None;
+                }
             }
         }
     }
@@ -154,11 +156,13 @@ fn from_body(body: &Bytes, limits: &Limits, signal: Signal) -> Decoded {
         |resource: &Resource, scope: &InstrumentationScope, item: from_json::Read<'_>| match item {
             Ok(item) => out.owned(write::record(resource, scope, &item), 0..body.len(), 0),
             Err((reason, raw)) => {
-                out.error(0..0, 0, 0, reason);
-                if let Some(error) = out.out.errors.last_mut() {
+                let room = out.error(0..0, 0, 0, reason);
+                if room == Room::Left
+                    && let Some(error) = out.out.errors.last_mut()
+                {
                     error.raw = Bytes::from(raw.to_text());
                 }
-                Room::Left
+                room
             }
         };
     let result = match signal {
