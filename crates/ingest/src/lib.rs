@@ -6,6 +6,7 @@
 
 mod cond;
 mod convert;
+mod envelope;
 pub mod format;
 mod golden;
 mod join;

@@ -1,16 +1,16 @@
 //! Frames to events.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use watchfloor_types::{DeadLetter, Event, EventId, FieldName, Frame, Norm, Value};
 
 use crate::{
     convert,
+    envelope::{Outer, envelope, items, with_outer},
     join::Joiner,
-    json::{self, Json, Scanner},
+    json::{self, Json},
     messages::{self, Role, Transcript},
     path::Found,
     shape::{Messages, Shape},
@@ -83,13 +83,6 @@ struct Run<'r> {
     joiner: Option<&'r mut Joiner>,
     index: u32,
     out: Mapped,
-}
-
-/// What the envelope around a record says.
-#[derive(Default)]
-struct Outer<'a> {
-    time: Option<Timestamp>,
-    fields: Vec<(&'static str, Cow<'a, str>)>,
 }
 
 impl Run<'_> {
@@ -393,15 +386,6 @@ impl Fields {
     }
 }
 
-fn with_outer(mut norm: Norm, outer: &Outer<'_>) -> Norm {
-    for (name, value) in &outer.fields {
-        if norm.get(name).is_none() {
-            norm.set(FieldName::from(*name), Value::from(value.as_ref()));
-        }
-    }
-    norm
-}
-
 fn read_transcript(spec: &Messages, found: &Found<'_, '_>) -> Transcript {
     let side = |slots: &[u16], role| {
         let mut read = slots.iter().map(|slot| {
@@ -448,84 +432,4 @@ fn join_key(source: &str, by: &[u16], found: &Found<'_, '_>) -> Option<String> {
         key.push_str(found.all(*slot).find_map(Json::text)?);
     }
     Some(key)
-}
-
-/// The members of an HTTP Event Collector envelope beside `event`.
-const ENVELOPE: &[&str] = &[
-    "event",
-    "time",
-    "host",
-    "source",
-    "sourcetype",
-    "index",
-    "fields",
-];
-
-/// Where the event stands in a collector envelope, if `text` is one, and what is around it.
-fn envelope(text: &str) -> Option<(Range<usize>, Outer<'_>)> {
-    // An envelope is told by its members alone, so most records are passed over at once.
-    let mut scan = Scanner::new(text);
-    scan.space();
-    if scan.peek() != Some(b'{') || !text.contains("\"event\"") {
-        return None;
-    }
-    let (mut event, mut outer, mut foreign, mut members) = (None, Outer::default(), false, 0);
-    let read = scan.members(0, |scan, key| {
-        members += 1;
-        if key == "event" {
-            event = Some(scan.skip(1)?);
-            return Ok(());
-        }
-        let value = scan.value(1)?;
-        match (ENVELOPE.iter().find(|k| **k == key), value) {
-            (None, _) => foreign = true,
-            (Some(&"time"), value) => outer.time = time::read(&value, time::TimeFormat::Auto),
-            (Some(&"host"), Json::Text(t)) => outer.fields.push(("host.name", t)),
-            (Some(&"source"), Json::Text(t)) => outer.fields.push(("hec.source", t)),
-            (Some(&"sourcetype"), Json::Text(t)) => outer.fields.push(("hec.sourcetype", t)),
-            (Some(&"index"), Json::Text(t)) => outer.fields.push(("hec.index", t)),
-            (Some(&"fields"), value) if !value.is_empty() => {
-                outer
-                    .fields
-                    .push(("hec.fields", Cow::Owned(value.to_text())));
-            }
-            (Some(_), _) => {}
-        }
-        Ok(())
-    });
-    read.ok()?;
-    (!foreign && members > 1).then_some(())?;
-    Some((event?, outer))
-}
-
-/// The items of the list at `path` inside the object `text`, if there is one.
-fn items(text: &str, path: &[String]) -> Result<Option<Vec<Range<usize>>>, json::JsonError> {
-    let mut scan = Scanner::new(text);
-    scan.space();
-    for (depth, key) in path.iter().enumerate() {
-        if scan.peek() != Some(b'{') {
-            return Ok(None);
-        }
-        let mut place = None;
-        scan.members(depth, |scan, found| {
-            let range = scan.skip(depth + 1)?;
-            if found == key.as_str() {
-                place = Some(range.start);
-            }
-            Ok(())
-        })?;
-        match place {
-            Some(at) => scan.at = at,
-            None => return Ok(None),
-        }
-    }
-    if scan.peek() != Some(b'[') {
-        return Ok(None);
-    }
-    let mut out = Vec::new();
-    scan.elements(path.len(), |scan| {
-        out.push(scan.skip(path.len() + 1)?);
-        Ok(())
-    })?;
-    Ok(Some(out))
 }

@@ -43,11 +43,12 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Without an early end, so that the compiler looks at many bytes at once.
-    let special = text.bytes().fold(false, |seen, b| {
-        seen | (b < 0x20) | (b == b'"') | (b == b'\\')
-    });
-    if !special {
+    // Counted to the end, so that the compiler looks at many bytes at once.
+    let special: usize = text
+        .bytes()
+        .map(|b| usize::from(b < 0x20) + usize::from(b == b'"') + usize::from(b == b'\\'))
+        .sum();
+    if special == 0 {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

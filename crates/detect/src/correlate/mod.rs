@@ -17,6 +17,7 @@
 //!   (the oldest go first), and beyond `groups` groups the one idle longest is forgotten and
 //!   counted in [`Counters::evicted`]. Groups without news for a timespan are dropped.
 
+mod facts;
 mod plan;
 mod window;
 
@@ -25,25 +26,20 @@ pub(crate) use plan::Plan;
 use std::{collections::BTreeSet, sync::Arc};
 
 use hashbrown::HashMap;
-use jiff::{SignedDuration, Timestamp};
-use watchfloor_types::{Event, Finding, FindingKind, MatchedField, RuleId, Tlp, Value, View};
+use jiff::Timestamp;
+use watchfloor_types::{Event, Finding, FindingKind, MatchedField, RuleId, Tlp, Value};
 
 use crate::{
-    engine::{Engine, Hit, Raw, scan, unescape_into},
+    engine::{Engine, Hit},
     finding::{self, MAX_EVENTS, capped},
     rule::Aggregate,
 };
-use plan::{Feeds, Planned};
+use facts::{facts, key_of};
+use plan::Planned;
 use window::{Contribution, Facts, Reported, Taken, Window};
 
-/// How far in the future an event may claim to be.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// Most entities of one finding.
 const MAX_ENTITIES: usize = 64;
-/// The field whose distinct values are tenants.
-const TENANT_FIELD: &str = "ai.tenant.id";
-/// Longest group value, bytes.
-const MAX_KEY: usize = 256;
 
 /// Bounds on the memory of correlations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,9 +235,7 @@ impl Correlator {
             let window = &mut group.window;
             let newest = window.newest().unwrap_or(now);
             let count = window.count(&correlation.spec.aggregate, correlation.spec.rules.len());
-            if !correlation.spec.threshold.holds(count) {
-                window.reported = None;
-            } else {
+            if correlation.spec.threshold.holds(count) {
                 let marks = |window: &Window| {
                     finding::common_mark(window.entries().map(|c| c.facts.mark.as_ref())).is_some()
                 };
@@ -257,6 +251,8 @@ impl Correlator {
                     });
                     fired = judge(at, correlation, window, now, out);
                 }
+            } else {
+                window.reported = None;
             }
         }
         if is_early(correlation) || opened {
@@ -296,95 +292,6 @@ impl Correlator {
 /// Whether the condition can be judged at every event.
 fn is_early(correlation: &Planned) -> bool {
     correlation.spec.threshold.is_lower_bound()
-}
-
-/// A function of the event alone, so that a replay gives the same findings.
-fn facts(event: &Event, feeds: &Feeds) -> Facts {
-    let latest = event
-        .received
-        .saturating_add(SKEW)
-        .unwrap_or(event.received);
-    let mut fields: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-    let mut found: Vec<Option<Arc<str>>> = vec![None; feeds.names.len()];
-    if feeds.view == View::Native {
-        let native = String::from_utf8_lossy(&event.native);
-        scan(&native, &feeds.paths, None, &mut |field, raw| {
-            let Some(slot @ None) = found.get_mut(field as usize) else {
-                return;
-            };
-            let text: Arc<str> = match raw {
-                Raw::Plain(text) | Raw::Word(text) => text.into(),
-                Raw::Escaped(text) => {
-                    let mut plain = String::new();
-                    unescape_into(text, &mut plain);
-                    plain.into()
-                }
-                Raw::Null | Raw::Container => return,
-            };
-            *slot = Some(text);
-        });
-    }
-    for (name, value) in feeds.names.iter().zip(found) {
-        let value = value.or_else(|| event.norm.get(name).map(|v| v.to_string().into()));
-        if let Some(value) = value {
-            fields.push((name.clone(), value));
-        }
-    }
-    Facts {
-        time: if event.time > latest {
-            event.received
-        } else {
-            event.time
-        },
-        events: vec![event.id],
-        tenant: event.tenant.clone(),
-        source: event.source.clone(),
-        mark: event.mark.clone(),
-        entities: finding::entities(&event.norm),
-        title: feeds.title.clone(),
-        fields,
-    }
-}
-
-/// The group, and the counted values; `None` where a field is missing.
-fn key_of(
-    correlation: &Planned,
-    place: usize,
-    facts: &Facts,
-) -> Option<(Arc<str>, Option<Arc<str>>)> {
-    let join = |names: &[Arc<str>], mut out: String| {
-        for name in names {
-            let value = facts.field(name)?;
-            let mut end = value.len().min(MAX_KEY);
-            while !value.is_char_boundary(end) {
-                end -= 1;
-            }
-            // Lengths keep ("ab", "c") and ("a", "bc") apart; case does not matter in Sigma.
-            out.push('\u{1f}');
-            out.push_str(&value.len().to_string());
-            out.push(':');
-            out.push_str(&value.get(..end)?.to_lowercase());
-        }
-        Some(out)
-    };
-    // Tenants stay apart, unless tenants are what is counted.
-    let within = match &correlation.spec.aggregate {
-        Aggregate::ValueCount(counted) if counted.iter().any(|f| f == TENANT_FIELD) => {
-            String::new()
-        }
-        Aggregate::ValueCount(_)
-        | Aggregate::EventCount
-        | Aggregate::Temporal
-        | Aggregate::TemporalOrdered => facts.tenant.as_str().to_owned(),
-    };
-    let key = join(correlation.group_by.get(place)?, within)?;
-    let value = match correlation.spec.aggregate {
-        Aggregate::ValueCount(_) => {
-            Some(join(correlation.counted.get(place)?, String::new())?.into())
-        }
-        Aggregate::EventCount | Aggregate::Temporal | Aggregate::TemporalOrdered => None,
-    };
-    Some((key.into(), value))
 }
 
 /// Reports the window if the condition holds.

@@ -61,6 +61,10 @@ pub fn decode(body: &Bytes, limits: &Limits) -> Bulk {
     let mut lines =
         each_line(body).filter(|(_, r)| !blank(body.get(r.clone()).unwrap_or_default()));
     while let Some((line, range)) = lines.next() {
+        if out.out.errors.len() > limits.errors {
+            // Too much of it is bad; the last error covers the rest.
+            break;
+        }
         let content = body.get(range.clone()).unwrap_or_default();
         let action = match action(content) {
             Ok(action) => action,

@@ -128,6 +128,7 @@ fn changed_requests_never_panic_and_every_piece_is_inside_the_body() {
     let limits = Limits {
         record_bytes: 400,
         records: 8,
+        ..Limits::default()
     };
     for format in FORMATS {
         let body = sample(format.id);
@@ -298,4 +299,33 @@ fn good_neighbours_survive() {
         ],
     );
     check("hec-raw", b"one\ntwo\n\n", &["one", "two"], &[]);
+}
+
+/// A small body cannot become a large one: what repeats in every record is counted, and so are bad records.
+#[test]
+fn a_body_grows_within_bounds() {
+    let limits = Limits {
+        total_bytes: 200_000,
+        errors: 50,
+        ..Limits::default()
+    };
+    // One resource attribute of 10 kB, a thousand empty spans.
+    let spans = ["{}"; 1_000].join(",");
+    let body = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"k","value":{{"stringValue":"{}"}}}}]}},"scopeSpans":[{{"scope":{{}},"spans":[{spans}]}}]}}]}}"#,
+        "x".repeat(10_000)
+    );
+    let decode = format::find("otlp-traces-json").unwrap().decode;
+    let decoded = decode(&body.into(), &limits);
+    let bytes: usize = decoded.records.iter().map(Bytes::len).sum();
+    assert!(bytes <= 200_000 && !decoded.records.is_empty(), "{bytes}");
+    assert_eq!(decoded.errors.len(), 1, "{:?}", decoded.errors);
+    for (id, bad) in [("ndjson", "x\n"), ("es-bulk", "x\n"), ("hec-event", "{} ")] {
+        let body = Bytes::from(bad.repeat(1_000));
+        let decoded = (format::find(id).unwrap().decode)(&body, &limits);
+        // The last one covers what was not looked at any more.
+        assert_eq!(decoded.errors.len(), 51, "{id}");
+        let last = &decoded.errors[50];
+        assert_eq!(last.offset + last.raw.len(), body.len(), "{id}");
+    }
 }

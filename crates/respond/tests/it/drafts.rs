@@ -163,7 +163,7 @@ fn three_drafts_are_written_filled_again_approved_by_another_person_and_rehearse
     ));
     match say(&mut floor, &legal, approve(&edited, Vec::new())) {
         Err(Refusal::Conflict(text)) => {
-            assert!(text.contains("[unknown: How many people"), "{text}")
+            assert!(text.contains("[unknown: How many people"), "{text}");
         }
         other => panic!("{other:?}"),
     }

@@ -187,7 +187,7 @@ async fn row(floor: &Floor, id: EventId) -> Result<DeadLetterRow, Problem> {
         .dead_letter(id)
         .await
         .map_err(|e| Problem::internal(&e))?
-        .ok_or_else(|| Problem::missing("dead letter", &id.to_string()))
+        .ok_or_else(|| Problem::missing("dead letter", id.to_string()))
 }
 
 async fn letter(floor: &Arc<Floor>, row: &DeadLetterRow) -> Result<DeadLetter, Problem> {
@@ -204,7 +204,7 @@ async fn letter(floor: &Arc<Floor>, row: &DeadLetterRow) -> Result<DeadLetter, P
     found
         .into_iter()
         .find(|l| l.id == id)
-        .ok_or_else(|| Problem::missing("dead letter", &id.to_string()))
+        .ok_or_else(|| Problem::missing("dead letter", id.to_string()))
 }
 
 fn view(row: &DeadLetterRow) -> Value {

@@ -103,14 +103,14 @@ fn test(_: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     for source in sources.iter() {
         for outcome in source.run_tests() {
             if outcome.passed() {
-                passed += 1
+                passed += 1;
             } else {
                 failed.push(format!(
                     "source {}: {}: {}",
                     source.id(),
                     outcome.name,
                     outcome.differences.join("; ")
-                ))
+                ));
             }
         }
     }
@@ -119,13 +119,13 @@ fn test(_: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     for document in rulebook.engine.documents() {
         for outcome in rulebook.engine.run_samples(document) {
             if outcome.passed() {
-                passed += 1
+                passed += 1;
             } else {
                 failed.push(format!(
                     "rule {}: sample `{}`",
                     document.meta().title(),
                     outcome.name
-                ))
+                ));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Commands: noun, verb, one row each. Help and completions come from the rows.
 
+mod access;
+mod ask;
 mod bench;
 mod client;
 mod content;
@@ -10,6 +12,7 @@ mod reference;
 mod remote;
 mod report;
 mod rule;
+mod runs;
 mod serve;
 
 use std::path::PathBuf;
@@ -58,6 +61,8 @@ pub(crate) static ROWS: &[&[Row]] = &[
     demo::ROWS,
     serve::ROWS,
     remote::ROWS,
+    runs::ROWS,
+    access::ROWS,
     event::ROWS,
     rule::ROWS,
     intel::ROWS,

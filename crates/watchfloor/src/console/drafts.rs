@@ -146,7 +146,7 @@ fn approve(draft: &Draft, csrf: &str, back: &str) -> Markup {
 fn paragraph(block: &Block) -> Markup {
     let text = spans(&block.spans);
     match block.kind {
-        BlockKind::Heading => html! { h3 { (text) } },
+        BlockKind::Heading => html! { h2 { (text) } },
         BlockKind::Paragraph => html! { p { (text) } },
         BlockKind::Item => html! { ul { li { (text) } } },
     }

@@ -166,7 +166,7 @@ async fn emit(
                 }
                 None => {
                     receipt.problem =
-                        Some("detection did not come to these events in time".to_owned())
+                        Some("detection did not come to these events in time".to_owned());
                 }
             }
         }

@@ -35,7 +35,7 @@ pub(crate) struct Queue {
 
 /// The other end of a [`Queue`].
 pub(crate) struct Frames {
-    frames: mpsc::Receiver<Frame>,
+    arriving: mpsc::Receiver<Frame>,
     records: Arc<AtomicUsize>,
     through: Arc<tokio::sync::Notify>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn queue() -> (Queue, Frames) {
             through: Arc::clone(&through),
         },
         Frames {
-            frames: rx,
+            arriving: rx,
             records,
             through,
         },
@@ -98,7 +98,7 @@ impl Queue {
 /// What a frame counts in the queue: its records, or its bytes where they are long. An empty one
 /// counts, too: it has to pass before the watermark may.
 fn weight(frame: &Frame) -> usize {
-    let records = frame.records.iter().map(|r| r.len());
+    let records = frame.records.iter().map(bytes::Bytes::len);
     let refused = frame.refused.iter().map(|r| r.raw.len() + r.reason.len());
     let bytes: usize = records.chain(refused).sum();
     (frame.records.len() + frame.refused.len())
@@ -130,7 +130,7 @@ pub(crate) fn run(floor: &Floor, frames: &Frames) {
     loop {
         let mut round = Vec::new();
         let mut records = 0;
-        match frames.frames.recv_timeout(Duration::from_millis(500)) {
+        match frames.arriving.recv_timeout(Duration::from_millis(500)) {
             Ok(frame) => {
                 records += weight(&frame);
                 round.push(frame);
@@ -139,7 +139,7 @@ pub(crate) fn run(floor: &Floor, frames: &Frames) {
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
         while records < ROUND_RECORDS {
-            let Ok(frame) = frames.frames.try_recv() else {
+            let Ok(frame) = frames.arriving.try_recv() else {
                 break;
             };
             records += weight(&frame);

@@ -129,8 +129,8 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         .name("housekeeping".into())
         .spawn(move || {
             or_end("housekeeping", || {
-                processor::housekeeping(&keeper, &stopped)
-            })
+                processor::housekeeping(&keeper, &stopped);
+            });
         })
         .context("cannot start a thread")?;
     let tasks = vec![

@@ -224,3 +224,57 @@ fn a_second_process_on_the_same_folder_is_refused() {
     assert_eq!(server.get("/api/v1/health")["status"], "ok");
     assert!(server.pid() > 0);
 }
+
+/// Nineteen refused credentials, a restart, one more: the burst of twenty is seen, and said once.
+#[test]
+fn a_correlation_goes_on_counting_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = |n: u32| {
+        format!(
+            "{{\"id\":\"r-{n}\",\"call_type\":\"acompletion\",\"status\":\"failure\",\"error_information\":{{\"error_class\":\"AuthenticationError\"}},\"requester_ip_address\":\"203.0.113.77\"}}\n"
+        )
+    };
+    let send = |numbers: std::ops::Range<u32>| {
+        let text: String = numbers.map(refused).collect();
+        std::fs::write(dir.path().join("f.ndjson"), text).unwrap();
+        // Opens the folder, takes the file, closes the folder in order.
+        let sent = crate::program::json(
+            dir.path(),
+            &[
+                "event",
+                "import",
+                "--source",
+                "litellm",
+                "f.ndjson",
+                "--json",
+                "--data-dir",
+                "d",
+            ],
+        );
+        assert_eq!(sent["rejected"], 0);
+    };
+    let bursts = || {
+        let alerts =
+            crate::program::json(dir.path(), &["alert", "list", "--json", "--data-dir", "d"]);
+        let burst =
+            |a: &&serde_json::Value| a["title"].as_str().unwrap().starts_with("Burst of refused");
+        let found: Vec<_> = alerts
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(burst)
+            .cloned()
+            .collect();
+        found
+            .iter()
+            .map(|a| a["finding_count"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    send(0..10);
+    send(10..19);
+    assert_eq!(bursts(), 0);
+    send(19..20);
+    assert_eq!(bursts(), 1);
+    send(20..23);
+    assert_eq!(bursts(), 1, "what was said is not said again");
+}

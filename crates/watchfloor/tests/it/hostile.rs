@@ -234,7 +234,8 @@ fn good(server: &Server) -> BTreeMap<u64, u32> {
             .find_map(|p| native.pointer(p))
             .filter(|a| a["key"] == "good")
             .and_then(|a| a.pointer("/value/intValue")?.as_str()?.parse().ok());
-            if let Some(n) = native["good"].as_u64().or(attribute) {
+            let plain = native["good"].as_u64().or(native["event"]["good"].as_u64());
+            if let Some(n) = plain.or(attribute) {
                 *counts.entry(n).or_default() += 1;
             }
         }

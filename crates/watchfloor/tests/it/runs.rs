@@ -178,8 +178,15 @@ impl<'s> Person<'s> {
                     "person" => with(about("complete"), &[("note", "done by hand")]),
                     "approval" => with(about("approve"), &[("note", "looked at")]),
                     "values" => {
-                        let name = doing["detail"]["names"][0].as_str()?;
-                        json!({"module": "run", "do": "set-value", "run": run["id"], "name": name, "value": if name.contains("data_left") { "true" } else { "x-1" }})
+                        for name in doing["detail"]["names"].as_array()? {
+                            let value = if name.as_str()?.contains("data_left") {
+                                "true"
+                            } else {
+                                "x-1"
+                            };
+                            self.ask(&json!({"module": "run", "do": "set-value", "run": run["id"], "name": name, "value": value}))?;
+                        }
+                        continue;
                     }
                     "in-doubt" => {
                         // The person asks the gateway, as one would.
@@ -234,20 +241,20 @@ fn prepare(dir: &Path, gateway: &Gateway, runs: usize) {
 #[test]
 fn a_runbook_killed_over_and_over_loses_no_entry_and_repeats_no_effect_without_its_key() {
     let (dir, gateway) = (tempfile::tempdir().unwrap(), Gateway::open());
-    let runs = 3;
+    let runs = 8;
     prepare(dir.path(), &gateway, runs);
     let seed = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .as_nanos() as u64;
     let (mut known, mut kills, mut ended) = (0, 0, false);
-    for round in 0..80u32 {
+    for round in 0..150u32 {
         let server = Server::start_with(dir.path(), &gateway.settings());
         assert!(
             journal(&server) >= known,
             "acknowledged entries are gone: {known} were there"
         );
-        let moment = Duration::from_millis(5 + seed.rotate_left(round * 7) % 90);
+        let moment = Duration::from_millis(3 + seed.rotate_left(round * 7) % 38);
         let began = Instant::now();
         let mut person = Person::new(&server);
         std::thread::scope(|scope| {
@@ -276,6 +283,19 @@ fn a_runbook_killed_over_and_over_loses_no_entry_and_repeats_no_effect_without_i
         kills += 1;
         if ended {
             break;
+        }
+    }
+    if !ended {
+        let server = Server::start_with(dir.path(), &gateway.settings());
+        for run in server.get("/api/v1/runs").as_array().unwrap() {
+            eprintln!("{run:#}");
+        }
+        let last = server.get(&format!(
+            "/api/v1/journal?from={}",
+            known.saturating_sub(40)
+        ));
+        for entry in last.as_array().unwrap() {
+            eprintln!("{} {} {}", entry["seq"], entry["kind"], entry["body"]);
         }
     }
     assert!(ended, "{runs} runs did not end in {kills} rounds");

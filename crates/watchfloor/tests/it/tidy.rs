@@ -134,9 +134,9 @@ fn no_rule_mentions_the_exercise_mark() {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                walk(&path, check)
+                walk(&path, check);
             } else {
-                check(&path, &std::fs::read_to_string(&path).unwrap())
+                check(&path, &std::fs::read_to_string(&path).unwrap());
             }
         }
     }

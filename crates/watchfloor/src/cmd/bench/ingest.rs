@@ -248,8 +248,9 @@ async fn listen(floor: Arc<Floor>, probes: Probes) {
         };
         let now = Instant::now();
         for entry in news.entries.iter() {
-            let (Entry::Alert(alert::Entry::Opened { finding, .. })
-            | Entry::Alert(alert::Entry::FindingAdded { finding, .. })) = entry
+            let Entry::Alert(
+                alert::Entry::Opened { finding, .. } | alert::Entry::FindingAdded { finding, .. },
+            ) = entry
             else {
                 continue;
             };

@@ -135,14 +135,14 @@ fn record(body: &mut Vec<u8>, n: u64, time: f64) {
     };
     let (user, ip, model) = (roll(2_000), roll(4_000), pick(MODELS, roll(4)));
     let mut words = String::new();
-    for _ in 0..10 {
+    for _ in 0..9 {
         words.push_str(pick(WORDS, roll(30)));
         words.push(' ');
     }
     let (input, output) = (roll(8_000), roll(900));
     let written = write!(
         body,
-        r#"{{"id":"chatcmpl-{n:x}","trace_id":"{:016x}","call_type":"acompletion","status":"success","custom_llm_provider":"openai","startTime":{time:.6},"endTime":{:.6},"model":"openai/{model}","model_group":"{model}","metadata":{{"user_api_key_hash":"{:016x}","user_api_key_user_id":"user-{user}"}},"response_cost":0.0025,"prompt_tokens":{input},"completion_tokens":{output},"end_user":"user-{user}","requester_ip_address":"10.{}.{}.{}","user_agent":"gateway/1.4","messages":[{{"role":"user","content":"{}"}}],"response":{{"model":"{model}","choices":[{{"finish_reason":"stop","message":{{"role":"assistant","content":"Done."}}}}]}}}}"#,
+        r#"{{"id":"chatcmpl-{n:x}","trace_id":"{:016x}","call_type":"acompletion","status":"success","custom_llm_provider":"openai","startTime":{time:.6},"endTime":{:.6},"model":"openai/{model}","model_group":"{model}","metadata":{{"user_api_key_hash":"{:x}","user_api_key_user_id":"user-{user}"}},"prompt_tokens":{input},"completion_tokens":{output},"end_user":"user-{user}","requester_ip_address":"10.{}.{}.{}","user_agent":"gateway/1.4","messages":[{{"role":"user","content":"{}"}}],"response":{{"model":"{model}","choices":[{{"finish_reason":"stop","message":{{"role":"assistant","content":"Done."}}}}]}}}}"#,
         mix(n),
         time + 1.25,
         mix(user),
