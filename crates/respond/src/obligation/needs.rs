@@ -87,7 +87,11 @@ fn of_incident(state: &State, incident: &Incident, now: Timestamp) -> Vec<Need> 
 fn filing(incident: &Incident, view: &ClockView) -> Need {
     Need {
         kind: NeedKind::Filing,
-        title: format!("{}: {} to {}", incident.name, view.title, view.recipient),
+        title: if view.title.ends_with(&*view.recipient) {
+            format!("{}: {}", incident.name, view.title)
+        } else {
+            format!("{}: {} to {}", incident.name, view.title, view.recipient)
+        },
         roles: view.roles.clone(),
         due: view.safe.or(view.target),
         link: format!("/incidents/{}#clocks", incident.name),
