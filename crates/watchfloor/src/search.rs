@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
-use watchfloor_lake::{Bucket, Cursor, Filter, Page, Query, Row, SearchError, Tenants, Top, Watch};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use watchfloor_lake::{
+    Bucket, Cursor, Filter, Lake, Page, Query, Row, SearchError, Tenants, Top, Watch,
+};
 use watchfloor_types::{SignedDuration, Timestamp};
 
 use crate::{api::problem::Problem, floor::Floor};
@@ -83,7 +85,7 @@ impl Ask {
 }
 
 /// `2026-11-24T12:00:00Z`, or how long before now: `15m`, `1h`, `7d`.
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
@@ -135,26 +137,28 @@ pub(crate) async fn run(floor: &Arc<Floor>, ask: &Ask) -> Result<Found, Problem>
     let width = SignedDuration::from_secs(width);
     let top = Some(ask.top.clone()).filter(|t| !t.is_empty());
     let floor = Arc::clone(floor);
-    let permit = tokio::time::timeout(LONGEST_WAIT, SEARCHES.acquire())
-        .await
-        .ok()
-        .and_then(Result::ok)
-        .ok_or_else(|| {
-            Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "busy",
-                "other searches are running; try again, or narrow the time",
-            )
-        })?;
+    let permit = turn().await?;
     let stop = Stop(Arc::new(Watch::new()));
     let watch = Arc::clone(&stop.0);
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
+        let first = after.is_none();
         let page = floor.lake.search(&query, after, limit, &watch)?;
-        let histogram = floor.lake.histogram(&query, width, &watch)?;
-        let top = top
-            .map(|field| floor.lake.top(&query, &field, 10, &watch))
-            .transpose()?;
+        let complete = first && page.next.is_none();
+        let (histogram, top) = match top {
+            Some(field) => {
+                let (bars, top) = floor
+                    .lake
+                    .histogram_and_top(&query, width, &field, 10, &watch)?;
+                (bars, Some(top))
+            }
+            // The page holds everything that matches: no need to look again.
+            None if complete => {
+                let times = page.rows.iter().map(|r| r.event.time);
+                (Lake::histogram_of(&query, width, times)?, None)
+            }
+            None => (floor.lake.histogram(&query, width, &watch)?, None),
+        };
         Ok(Found {
             page,
             histogram,
@@ -175,6 +179,18 @@ pub(crate) async fn run(floor: &Arc<Floor>, ask: &Ask) -> Result<Found, Problem>
         .map_err(problem)
 }
 
+/// Waits for a turn to read much of the lake.
+pub(crate) async fn turn() -> Result<SemaphorePermit<'static>, Problem> {
+    let permit = tokio::time::timeout(LONGEST_WAIT, SEARCHES.acquire()).await;
+    permit.ok().and_then(Result::ok).ok_or_else(|| {
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "busy",
+            "other searches are running; try again, or narrow the time",
+        )
+    })
+}
+
 /// Searches that run at the same time.
 static SEARCHES: Semaphore = Semaphore::const_new(4);
 
@@ -182,10 +198,10 @@ static SEARCHES: Semaphore = Semaphore::const_new(4);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Longest that a search takes.
-const LONGEST: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 
 /// Stops a search when nobody waits for it any more.
-struct Stop(Arc<Watch>);
+pub(crate) struct Stop(pub(crate) Arc<Watch>);
 
 impl Drop for Stop {
     fn drop(&mut self) {

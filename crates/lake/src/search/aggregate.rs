@@ -21,8 +21,6 @@ use crate::{
 
 /// More groups than this are refused.
 const MAX_GROUPS: usize = 1_000_000;
-/// A histogram has at most this many buckets.
-const MAX_BUCKETS: i64 = 10_000;
 
 /// How to count.
 #[derive(Debug, Clone, Default)]
@@ -68,26 +66,6 @@ pub enum Measured {
     Numbers(Option<Numbers>),
 }
 
-/// One bar of a histogram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bucket {
-    /// When it starts.
-    pub start: Timestamp,
-    /// Events in it.
-    pub count: u64,
-}
-
-/// The most frequent values of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Top {
-    /// Values and how many events have them, most frequent first, ties by value.
-    pub values: Vec<(String, u64)>,
-    /// How many different values there are.
-    pub distinct: usize,
-    /// Events that have no such field.
-    pub absent: u64,
-}
-
 struct Cell {
     count: u64,
     measures: Vec<Sketch>,
@@ -106,23 +84,43 @@ impl Lake {
         how: &Aggregate,
         watch: &Watch,
     ) -> Result<Vec<Group>, SearchError> {
-        let counter = Counter::new(how)?;
+        let counted = self.aggregates(query, std::slice::from_ref(how), watch)?;
+        Ok(counted.into_iter().next().unwrap_or_default())
+    }
+
+    /// Counts in several ways at once: what passes the filter is read once for all of them.
+    pub fn aggregates(
+        &self,
+        query: &Query,
+        hows: &[Aggregate],
+        watch: &Watch,
+    ) -> Result<Vec<Vec<Group>>, SearchError> {
+        let counters = hows
+            .iter()
+            .map(Counter::new)
+            .collect::<Result<Vec<_>, _>>()?;
         let plan = Plan::new(query);
         let units = self.units(&plan, watch)?;
-        let tables = each(
+        let states = each(
             &units,
             self.options.threads,
             watch,
-            HashMap::new,
-            |table, unit| {
+            || counters.iter().map(|_| Cells::new()).collect::<Vec<_>>(),
+            |tables, unit| {
                 let multi = match unit {
                     super::Unit::Hot(_) => Multi::Present,
                     super::Unit::Group { multi, .. } => *multi,
                 };
+                let mut columns: Vec<_> = counters.iter().flat_map(|c| c.columns(multi)).collect();
+                columns.sort_unstable();
+                columns.dedup();
                 let mut full = false;
-                let flow = plan.read(unit, &counter.columns(multi), &mut |batch| {
-                    counter.count(&View::of(&batch), batch.num_rows(), table);
-                    full = table.len() > MAX_GROUPS;
+                let flow = plan.read(unit, &columns, &mut |batch| {
+                    let view = View::of(&batch);
+                    for (counter, table) in counters.iter().zip(tables.iter_mut()) {
+                        counter.count(&view, batch.num_rows(), table);
+                        full |= table.len() > MAX_GROUPS;
+                    }
                     if full {
                         ControlFlow::Break(())
                     } else {
@@ -135,107 +133,38 @@ impl Lake {
                 stop_if(flow)
             },
         )?;
-        let mut tables = tables.into_iter();
-        let mut all = tables.next().unwrap_or_default();
-        for table in tables {
-            for (key, cell) in table {
-                match all.entry(key) {
-                    hashbrown::hash_map::Entry::Occupied(mut mine) => mine.get_mut().merge(cell),
-                    hashbrown::hash_map::Entry::Vacant(free) => {
-                        free.insert(cell);
-                    }
-                }
+        let mut all: Vec<Cells> = counters.iter().map(|_| Cells::new()).collect();
+        for tables in states {
+            for (into, table) in all.iter_mut().zip(tables) {
+                merge(into, table);
             }
         }
-        if all.len() > MAX_GROUPS {
-            return Err(SearchError::TooManyGroups { limit: MAX_GROUPS });
-        }
-        let mut groups: Vec<Group> = all
-            .into_iter()
-            .map(|(key, cell)| counter.group(&key, cell))
-            .collect();
-        let order = |g: &Group| (std::cmp::Reverse(g.count), g.bucket, g.key.clone());
-        if let Some(limit) = how.limit
-            && limit < groups.len()
-        {
-            groups.select_nth_unstable_by(limit, |a, b| order(a).cmp(&order(b)));
-            groups.truncate(limit);
-        }
-        groups.sort_by_cached_key(order);
-        Ok(groups)
-    }
-
-    /// How many events match in each stretch of `width`; empty stretches are there too.
-    pub fn histogram(
-        &self,
-        query: &Query,
-        width: SignedDuration,
-        watch: &Watch,
-    ) -> Result<Vec<Bucket>, SearchError> {
-        let micros = micros(width)?;
-        let first = query.from.as_microsecond().div_euclid(micros);
-        let last = query
-            .until
-            .as_microsecond()
-            .saturating_sub(1)
-            .div_euclid(micros);
-        if last.saturating_sub(first) >= MAX_BUCKETS {
-            return Err(SearchError::Invalid(
-                "more than 10000 buckets; take wider ones",
-            ));
-        }
-        let how = Aggregate {
-            bucket: Some(width),
-            ..Aggregate::default()
-        };
-        let counted: std::collections::BTreeMap<Timestamp, u64> = self
-            .aggregate(query, &how, watch)?
-            .into_iter()
-            .filter_map(|g| Some((g.bucket?, g.count)))
-            .collect();
-        let buckets = (first..=last).filter_map(|n| {
-            let start = Timestamp::from_microsecond(n.saturating_mul(micros)).ok()?;
-            Some(Bucket {
-                start,
-                count: counted.get(&start).copied().unwrap_or(0),
-            })
-        });
-        Ok(buckets.collect())
-    }
-
-    /// The `limit` most frequent values of `field`.
-    pub fn top(
-        &self,
-        query: &Query,
-        field: &str,
-        limit: usize,
-        watch: &Watch,
-    ) -> Result<Top, SearchError> {
-        let how = Aggregate {
-            by: vec![field.to_owned()],
-            ..Aggregate::default()
-        };
-        let mut top = Top {
-            values: Vec::new(),
-            distinct: 0,
-            absent: 0,
-        };
-        for group in self.aggregate(query, &how, watch)? {
-            match group.key.into_iter().next().flatten() {
-                None => top.absent = group.count,
-                Some(value) => {
-                    top.distinct += 1;
-                    if top.values.len() < limit {
-                        top.values.push((value, group.count));
-                    }
-                }
-            }
-        }
-        Ok(top)
+        let ready = all.into_iter().zip(&counters).zip(hows);
+        ready
+            .map(|((cells, counter), how)| counter.groups(cells, how.limit))
+            .collect()
     }
 }
 
-fn micros(width: SignedDuration) -> Result<i64, SearchError> {
+/// Cells by group key.
+type Cells = HashMap<Box<[u8]>, Cell>;
+
+fn merge(into: &mut Cells, from: Cells) {
+    if into.is_empty() {
+        *into = from;
+        return;
+    }
+    for (key, cell) in from {
+        match into.entry(key) {
+            hashbrown::hash_map::Entry::Occupied(mut mine) => mine.get_mut().merge(cell),
+            hashbrown::hash_map::Entry::Vacant(free) => {
+                free.insert(cell);
+            }
+        }
+    }
+}
+
+pub(super) fn micros(width: SignedDuration) -> Result<i64, SearchError> {
     i64::try_from(width.as_micros())
         .ok()
         .filter(|m| *m > 0)
@@ -268,6 +197,26 @@ impl Counter {
         })
     }
 
+    /// Groups in order, the largest first.
+    fn groups(&self, cells: Cells, limit: Option<usize>) -> Result<Vec<Group>, SearchError> {
+        if cells.len() > MAX_GROUPS {
+            return Err(SearchError::TooManyGroups { limit: MAX_GROUPS });
+        }
+        let mut groups: Vec<Group> = cells
+            .into_iter()
+            .map(|(key, cell)| self.group(&key, cell))
+            .collect();
+        let order = |g: &Group| (std::cmp::Reverse(g.count), g.bucket, g.key.clone());
+        if let Some(limit) = limit
+            && limit < groups.len()
+        {
+            groups.select_nth_unstable_by(limit, |a, b| order(a).cmp(&order(b)));
+            groups.truncate(limit);
+        }
+        groups.sort_by_cached_key(order);
+        Ok(groups)
+    }
+
     fn columns(&self, multi: Multi) -> Vec<&'static str> {
         let mut columns = vec![schema::TIME];
         for field in self.by.iter().chain(self.measures.iter().map(|(f, _)| f)) {
@@ -278,7 +227,7 @@ impl Counter {
         columns
     }
 
-    fn count(&self, view: &View<'_>, rows: usize, table: &mut HashMap<Box<[u8]>, Cell>) {
+    fn count(&self, view: &View<'_>, rows: usize, table: &mut Cells) {
         let mut keys: Vec<Vec<u8>> = Vec::new();
         for row in 0..rows {
             self.keys(view, row, &mut keys);

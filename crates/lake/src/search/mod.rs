@@ -1,6 +1,7 @@
 //! Search over memory and files: each event once, whatever is being flushed or compacted meanwhile.
 
 mod aggregate;
+mod histogram;
 mod page;
 mod plan;
 mod scan;
@@ -15,7 +16,8 @@ use std::{
     thread,
 };
 
-pub use aggregate::{Aggregate, Bucket, Group, Measure, Measured, Top};
+pub use aggregate::{Aggregate, Group, Measure, Measured};
+pub use histogram::{Bucket, Top};
 pub use page::{Cursor, Page, ParseCursorError};
 pub(crate) use page::{all_columns, dead_columns};
 pub(crate) use plan::{Plan, Unit, read_rows};

@@ -99,6 +99,13 @@ fn check(lake: &Lake, all: &[Event], query: &Query) -> Result<(), TestCaseError>
         .map(|b| (b.start, b.count))
         .collect();
     prop_assert_eq!(counted, hours, "histogram: {}", query.filter);
+    // The same, counted with something else, and from what is known already.
+    let top = lake.top(&bounded, "user.id", 3, &watch).unwrap();
+    let both = lake.histogram_and_top(&bounded, hour, "user.id", 3, &watch);
+    let alone = lake.histogram(&bounded, hour, &watch).unwrap();
+    prop_assert_eq!(both.unwrap(), (alone.clone(), top));
+    let times = scan(lake, &bounded).into_iter().map(|r| r.event.time);
+    prop_assert_eq!(Lake::histogram_of(&bounded, hour, times).unwrap(), alone);
     let how = Aggregate {
         by: vec!["user.id".to_owned()],
         measures: vec![Measure::Distinct("source".to_owned())],

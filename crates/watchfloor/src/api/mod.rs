@@ -1,5 +1,6 @@
 //! The API for programs: JSON over HTTP, described by `docs/openapi.json`.
 
+mod backtest;
 mod dead;
 pub(crate) mod problem;
 pub(crate) mod read;

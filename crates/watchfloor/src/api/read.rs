@@ -50,6 +50,7 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         .route("/api/v1/dead-letters/replay", post(super::dead::replay))
         .route("/api/v1/dead-letters/{id}", get(super::dead::show))
         .route("/api/v1/rules", get(rules))
+        .route("/api/v1/rules/backtest", post(super::backtest::backtest))
         .route("/api/v1/runbooks", get(runbooks))
         .route("/api/v1/indicators", get(indicators))
         .route("/api/v1/sightings", get(sightings))
@@ -93,6 +94,7 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         super::dead::show,
         super::dead::replay,
         rules,
+        super::backtest::backtest,
         runbooks,
         indicators,
         sightings,

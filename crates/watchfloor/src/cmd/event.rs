@@ -2,18 +2,17 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, IsTerminal, Read},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{
     Context, Row,
     client::{BadInput, Client},
+    input::Input,
 };
 use crate::{
     console::form::percent,
@@ -207,48 +206,11 @@ fn import(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
 
 fn one(client: &Client, source: &str, path: &Path, tally: &mut Tally) -> anyhow::Result<()> {
     let name = path.display().to_string();
-    let (raw, size): (Box<dyn Read>, u64) = if path.as_os_str() == "-" {
-        (Box::new(std::io::stdin()), 0)
-    } else {
-        let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
-        let size = file.metadata().map(|m| m.len()).unwrap_or_default();
-        (Box::new(file), size)
-    };
-    let bar = if std::io::stderr().is_terminal() && size > 0 {
-        ProgressBar::new(size)
-    } else {
-        ProgressBar::hidden()
-    };
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}") {
-        bar.set_style(style);
-    }
-    bar.set_message(name.clone());
-    let mut reader = BufReader::with_capacity(1 << 18, bar.wrap_read(raw));
-    let magic = reader
-        .fill_buf()
-        .with_context(|| format!("cannot read {name}"))?;
-    let mut lines: Box<dyn BufRead> = if magic.starts_with(&[0x1f, 0x8b]) {
-        Box::new(BufReader::with_capacity(
-            1 << 18,
-            flate2::bufread::MultiGzDecoder::new(reader),
-        ))
-    } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(reader)
-            .with_context(|| format!("cannot decompress {name}"))?;
-        decoder
-            .window_log_max(31)
-            .with_context(|| format!("cannot decompress {name}"))?;
-        Box::new(BufReader::with_capacity(1 << 18, decoder))
-    } else {
-        Box::new(reader)
-    };
-    // A JSON document is one request; everything else goes line by line.
-    let array = lines
-        .fill_buf()
-        .with_context(|| format!("cannot read {name}"))?
-        .iter()
-        .find(|b| !b.is_ascii_whitespace())
-        == Some(&b'[');
+    let Input {
+        mut lines,
+        array,
+        bar,
+    } = Input::open(path)?;
     let mut chunk = Vec::with_capacity(CHUNK + (1 << 16));
     let mut first_line = 1u64;
     let mut in_chunk = 0u64;

@@ -7,6 +7,7 @@ mod client;
 mod content;
 mod demo;
 mod event;
+mod input;
 mod intel;
 mod reference;
 mod remote;

@@ -18,5 +18,6 @@ mod hostile;
 mod openapi;
 mod pages;
 mod program;
+mod rules;
 mod runs;
 mod tidy;

@@ -1,20 +1,23 @@
-//! `watchfloor rule lint | test | run`: offline, without a floor.
+//! `watchfloor rule …`: offline, without a floor.
+
+mod backtest;
+mod coverage;
+mod explain;
+mod new;
+mod run;
 
 use std::{
     collections::BTreeMap,
-    io::BufRead,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, value_parser};
 use serde_json::json;
-use watchfloor_detect::{Hit, Scratch, event_of_json};
-use watchfloor_types::{Diagnostic, Level, Logsource, Norm};
+use watchfloor_types::{Diagnostic, Level};
 
 use super::{Context, Row};
 use crate::{
-    clock::Clock,
     content::Files,
     output::{Exit, Form},
     rulebook::Rulebook,
@@ -35,30 +38,33 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: &["rule", "run"],
-        about: "Match rules against events of an NDJSON file",
-        args: |c| {
-            c.arg(
-                Arg::new("rules")
-                    .long("rules")
-                    .required(true)
-                    .value_parser(value_parser!(PathBuf))
-                    .help("Rule file or folder"),
-            )
-            .arg(
-                Arg::new("product")
-                    .long("product")
-                    .help("Logsource of the events"),
-            )
-            .arg(Arg::new("category").long("category"))
-            .arg(Arg::new("service").long("service"))
-            .arg(
-                Arg::new("file")
-                    .required(true)
-                    .value_parser(value_parser!(PathBuf))
-                    .help("NDJSON; `-` is stdin"),
-            )
-        },
-        run,
+        about: "Match rules and correlations against files of events",
+        args: run::args,
+        run: run::run,
+    },
+    Row {
+        name: &["rule", "explain"],
+        about: "Why a rule matches an event, or why not, predicate by predicate",
+        args: explain::args,
+        run: explain::run,
+    },
+    Row {
+        name: &["rule", "backtest"],
+        about: "What a rule would have found in stored events",
+        args: backtest::args,
+        run: backtest::run,
+    },
+    Row {
+        name: &["rule", "coverage"],
+        about: "Techniques with tested and with only tagged rules",
+        args: coverage::args,
+        run: coverage::run,
+    },
+    Row {
+        name: &["rule", "new"],
+        about: "A rule to fill in",
+        args: new::args,
+        run: new::run,
     },
 ];
 
@@ -72,8 +78,13 @@ fn paths(c: clap::Command) -> clap::Command {
 }
 
 fn files(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
+    read_rules(matches, "path")
+}
+
+/// Rule files named by an argument; the built-in ones where it is not given.
+fn read_rules(matches: &ArgMatches, argument: &str) -> anyhow::Result<Vec<(String, String)>> {
     let paths: Vec<&PathBuf> = matches
-        .get_many("path")
+        .get_many(argument)
         .map(Iterator::collect)
         .unwrap_or_default();
     if paths.is_empty() {
@@ -175,66 +186,6 @@ fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
         Form::Text => context.out.line(&format!("{passed} samples passed, {failed} failed; {without} rules have no samples")),
     }
     Ok(if failed > 0 || !errors.is_empty() {
-        Exit::Findings
-    } else {
-        Exit::Done
-    })
-}
-
-fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let mut files = Vec::new();
-    let rules = matches
-        .get_one::<PathBuf>("rules")
-        .context("--rules is missing")?;
-    read(rules, &mut files)?;
-    let rulebook = Rulebook::compile(&files);
-    report(context, &files, &rulebook.diagnostics);
-    let part = |name: &str| matches.get_one::<String>(name).map(|s| s.as_str().into());
-    let logsource = Logsource {
-        product: part("product"),
-        category: part("category"),
-        service: part("service"),
-    };
-    let path = matches.get_one::<PathBuf>("file").context("no file")?;
-    let reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::io::BufReader::new(
-            std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?,
-        ))
-    };
-    let now = Clock::real().now();
-    let (mut scratch, mut hits, mut found): (Scratch, Vec<Hit>, Vec<_>) =
-        (Scratch::new(), Vec::new(), Vec::new());
-    let mut total = 0;
-    for (index, line) in reader.lines().enumerate() {
-        let line =
-            line.with_context(|| format!("cannot read {} at line {}", path.display(), index + 1))?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let event = event_of_json(&line, logsource.clone(), Norm::default(), now);
-        rulebook
-            .engine
-            .detect(&event, &mut scratch, now, &mut hits, &mut found);
-        for finding in found.drain(..) {
-            total += 1;
-            let value = json!({"rule": {"id": finding.rule.id, "title": finding.rule.title}, "severity": finding.severity, "event": {"index": index, "file": path}, "matched": finding.matched});
-            match context.out.form {
-                Form::Json => context.out.json(&value),
-                Form::Text => context.out.line(&format!(
-                    "{}:{}: {} {} ({})",
-                    path.display(),
-                    index + 1,
-                    finding.severity,
-                    finding.rule.title,
-                    finding.rule.id
-                )),
-            }
-        }
-    }
-    context.out.note(&format!("{total} findings"));
-    Ok(if total > 0 {
         Exit::Findings
     } else {
         Exit::Done
