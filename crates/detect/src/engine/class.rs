@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use hashbrown::HashMap;
-use regex::Regex;
 use watchfloor_types::{FieldName, View};
 
 use super::{
+    expression::Expression,
     program::{Asks, Program, triggers},
     record::Paths,
     table::Table,
@@ -75,7 +75,7 @@ pub(super) enum Way {
     /// On demand, once per event.
     Slow {
         op: Op,
-        regex: Option<Regex>,
+        regex: Option<Arc<Expression>>,
         other: u32,
     },
 }

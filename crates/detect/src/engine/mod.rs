@@ -2,6 +2,7 @@
 
 mod class;
 mod explain;
+mod expression;
 mod grams;
 mod literal;
 mod program;

@@ -1,12 +1,13 @@
 //! Rules as boolean programs over asks; equal asks of different rules are one.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
-use regex::Regex;
 use watchfloor_types::View;
 
-use super::literal;
+use super::{expression::Expression, literal};
 use crate::{
-    modifier::{Join, Negation, compile_regex},
+    modifier::{Join, Negation},
     op::{Case, How, Op},
     pattern::{Part, Pattern},
     rule::{Condition, Detection, Field, Item, Selection},
@@ -25,14 +26,14 @@ pub(crate) struct Ask {
 pub(crate) struct Asks {
     list: Vec<Ask>,
     index: HashMap<Ask, u32>,
-    regexes: HashMap<u32, Regex>,
+    regexes: HashMap<u32, Arc<Expression>>,
 }
 
 impl Asks {
     pub(crate) fn get(&self, id: u32) -> Option<&Ask> {
         self.list.get(id as usize)
     }
-    pub(crate) fn regex(&self, id: u32) -> Option<&Regex> {
+    pub(crate) fn regex(&self, id: u32) -> Option<&Arc<Expression>> {
         self.regexes.get(&id)
     }
     pub(crate) fn len(&self) -> usize {
@@ -47,10 +48,8 @@ impl Asks {
             return *id;
         }
         let id = self.list.len() as u32;
-        if let Op::Regex(source) = &ask.op
-            && let Ok(regex) = compile_regex(source)
-        {
-            self.regexes.insert(id, regex);
+        if let Op::Regex(source) = &ask.op {
+            self.regexes.insert(id, Arc::new(Expression::new(source)));
         }
         self.list.push(ask.clone());
         self.index.insert(ask, id);

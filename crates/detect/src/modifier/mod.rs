@@ -3,7 +3,7 @@
 mod encode;
 mod value;
 
-pub(crate) use value::{Lists, compile_regex, values, wants_presence};
+pub(crate) use value::{Lists, compile_ascii_regex, compile_regex, values, wants_presence};
 
 use crate::{
     diagnostics::{Report, code, did_you_mean},

@@ -188,6 +188,14 @@ pub(crate) fn compile_regex(source: &str) -> Result<Regex, regex::Error> {
         .build()
 }
 
+/// The same for text that is ASCII.
+pub(crate) fn compile_ascii_regex(source: &str) -> Result<regex::bytes::Regex, regex::Error> {
+    regex::bytes::RegexBuilder::new(source)
+        .unicode(false)
+        .size_limit(REGEX_BYTES)
+        .build()
+}
+
 fn text(
     node: &Node,
     typed: &Typed,
