@@ -51,11 +51,11 @@
 //!   one kind of event are compiled together, the first time such an event comes.
 //! - **Asks are interned**: a question about one field (`Image endswith \cmd.exe`) is asked once,
 //!   however many rules ask it. Per field, equal texts are in a hash table, prefixes and suffixes
-//!   in tries, inner texts in one automaton; each value is looked at once.
+//!   in tries, inner texts by their rarest four bytes; each value is looked at once.
 //! - **Triggers**: a rule is tried only when one of a small set of asks holds that it cannot do
 //!   without. Which set is chosen first by length, then by what the first events showed.
 //! - **Slow asks** (regular expressions, networks, comparisons, other fields) are answered on
-//!   demand, once per event, behind a literal that every match contains where there is one.
+//!   demand, once per event, behind texts of which every match contains one, where there are any.
 //! - The native record is **scanned, never built**: see the module `engine::record`.
 //!
 //! Rules with a logsource category of [`watchfloor_types::Logsource::NORM_CATEGORIES`] read the

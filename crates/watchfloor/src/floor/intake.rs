@@ -102,7 +102,10 @@ impl Intake for FloorIntake {
             };
             match outcome {
                 Ok(seq) => first = first.or(Some(seq)),
-                Err(WalError::Busy { .. }) => return Reply::Refused(Refusal::Busy(COME_BACK)),
+                // Busy says that nothing was taken, which holds for the first part only.
+                Err(WalError::Busy { .. }) if first.is_none() => {
+                    return Reply::Refused(Refusal::Busy(COME_BACK));
+                }
                 Err(WalError::TooLarge { .. }) => return Reply::TooLarge { limit: 64 << 20 },
                 Err(error) => {
                     tracing::error!(%error, "a request was not accepted");

@@ -1,24 +1,18 @@
 //! `watchfloor rule coverage`: which techniques the rules cover, and whether a test shows it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgMatches};
 use serde_json::json;
 
-use super::{Context, read_rules, report};
+use super::{Context, read_rules, report, with_rules};
 use crate::{
     output::{Exit, Form},
     rulebook::Rulebook,
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
-    c.arg(
-        Arg::new("rules")
-            .long("rules")
-            .value_parser(value_parser!(PathBuf))
-            .action(ArgAction::Append)
-            .help("Rule file or folder; the built-in rules where none is given"),
-    )
+    with_rules(c)
     .arg(
         Arg::new("navigator")
             .long("navigator")

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgMatches, value_parser};
 use serde_json::json;
 use watchfloor_ingest::Sources;
 
-use super::{super::input::Input, Context, read_rules, report, run::reader};
+use super::{
+    super::input::Input, Context, read_rules, report, run::reader, with_reader, with_rules,
+};
 use crate::{
     clock::Clock,
     content::Files,
@@ -15,6 +17,7 @@ use crate::{
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
+    let c = with_reader(with_rules(c));
     c.arg(
         Arg::new("rule")
             .required(true)
@@ -33,25 +36,6 @@ pub(super) fn args(c: clap::Command) -> clap::Command {
             .value_parser(value_parser!(u64).range(1..))
             .help("Which record of the file, from 1"),
     )
-    .arg(
-        Arg::new("rules")
-            .long("rules")
-            .value_parser(value_parser!(PathBuf))
-            .action(ArgAction::Append)
-            .help("Rule file or folder; the built-in rules where none is given"),
-    )
-    .arg(
-        Arg::new("source")
-            .long("source")
-            .help("Read the event by the mapping of this source"),
-    )
-    .arg(
-        Arg::new("product")
-            .long("product")
-            .help("Logsource of the event, where no source is named"),
-    )
-    .arg(Arg::new("category").long("category"))
-    .arg(Arg::new("service").long("service"))
 }
 
 pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {

@@ -68,6 +68,33 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
+/// Which rules.
+fn with_rules(c: clap::Command) -> clap::Command {
+    c.arg(
+        Arg::new("rules")
+            .long("rules")
+            .value_parser(value_parser!(PathBuf))
+            .action(clap::ArgAction::Append)
+            .help("Rule file or folder; the built-in rules where none is given"),
+    )
+}
+
+/// How records become events.
+fn with_reader(c: clap::Command) -> clap::Command {
+    c.arg(
+        Arg::new("source")
+            .long("source")
+            .help("Read the events by the mapping of this source, so that rules on canonical names match, too"),
+    )
+    .arg(
+        Arg::new("product")
+            .long("product")
+            .help("Logsource of the events, where no source is named"),
+    )
+    .arg(Arg::new("category").long("category"))
+    .arg(Arg::new("service").long("service"))
+}
+
 fn paths(c: clap::Command) -> clap::Command {
     c.arg(
         Arg::new("path")

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgMatches, value_parser};
 use serde_json::json;
 use watchfloor_detect::{Correlator, Hit, Limits, Scratch, event_of_json};
 use watchfloor_ingest::{Joiner, Source, Sources};
 use watchfloor_types::{Event, Finding, Frame, Logsource, Norm, Severity, TenantId, Timestamp};
 
-use super::{super::input::Input, Context, read_rules, report};
+use super::{super::input::Input, Context, read_rules, report, with_reader, with_rules};
 use crate::{
     clock::Clock,
     content::Files,
@@ -18,35 +18,21 @@ use crate::{
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
-    c.arg(
-        Arg::new("rules")
-            .long("rules")
-            .value_parser(value_parser!(PathBuf))
-            .action(ArgAction::Append)
-            .help("Rule file or folder; the built-in rules where none is given"),
-    )
-    .arg(
-        Arg::new("source")
-            .long("source")
-            .help("Read the events by the mapping of this source, so that rules on canonical names match, too"),
-    )
-    .arg(Arg::new("product").long("product").help("Logsource of the events, where no source is named"))
-    .arg(Arg::new("category").long("category"))
-    .arg(Arg::new("service").long("service"))
-    .arg(
-        Arg::new("fail-on")
-            .long("fail-on")
-            .default_value("informational")
-            .value_parser(value_parser!(Severity))
-            .help("Exit status 1 from this severity on"),
-    )
-    .arg(
-        Arg::new("file")
-            .required(true)
-            .num_args(1..)
-            .value_parser(value_parser!(PathBuf))
-            .help("NDJSON or a JSON array, plain, gzip or zstd; `-` is stdin"),
-    )
+    with_reader(with_rules(c))
+        .arg(
+            Arg::new("fail-on")
+                .long("fail-on")
+                .default_value("informational")
+                .value_parser(value_parser!(Severity))
+                .help("Exit status 1 from this severity on"),
+        )
+        .arg(
+            Arg::new("file")
+                .required(true)
+                .num_args(1..)
+                .value_parser(value_parser!(PathBuf))
+                .help("NDJSON or a JSON array, plain, gzip or zstd; `-` is stdin"),
+        )
 }
 
 /// How records of the files become events.
