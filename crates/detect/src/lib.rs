@@ -75,13 +75,13 @@ mod rule;
 mod sample;
 mod yaml;
 
-pub use correlate::{Correlator, Counters, Limits};
+pub use correlate::{Correlator, Counters, Limits, Restored, SnapshotError};
 pub use diagnostics::{Code, codes};
 pub use engine::{Engine, Explanation, Hit, ItemTrace, Scratch, SelectionTrace};
 pub use finding::ENTITY_FIELDS;
 pub use modifier::{MODIFIERS, Modifier};
 pub use rule::{
-    Aggregate, Document, Expect, Options, RuleMeta, Sample, SampleEvent, Status, Threshold,
-    parse_rules,
+    Aggregate, Document, Expect, Options, Pipeline, RuleMeta, Sample, SampleEvent, Status,
+    Threshold, parse_lists, parse_pipeline, parse_rules,
 };
 pub use sample::{SampleOutcome, event_of_json, norm_of_json};

@@ -8,6 +8,7 @@ mod clock;
 mod cmd;
 mod console;
 mod content;
+mod continuity;
 mod doc;
 mod floor;
 mod library;

@@ -29,7 +29,7 @@ use crate::{
     correlate::Plan,
     diagnostics::code,
     finding,
-    rule::{Body, Condition, Detection, Document, Field, RuleMeta},
+    rule::{Body, Condition, Detection, Document, Field, RuleMeta, apply_filters},
 };
 use class::Class;
 use program::{Asks, Expr, Program};
@@ -101,6 +101,7 @@ impl Engine {
     pub fn new(documents: Vec<Document>) -> (Self, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         let documents = without_repeats(documents, &mut diagnostics);
+        let documents = apply_filters(documents, &mut diagnostics);
         let (plan, documents) = Plan::new(documents, &mut diagnostics);
         let mut asks = Asks::default();
         let mut rules = Vec::new();

@@ -1,11 +1,14 @@
 //! Selections: maps, lists, keywords (Sigma 2.1, "Detection").
 
-use super::condition::{self, Condition};
+use super::{
+    condition::{self, Condition},
+    pipeline::ALTERNATIVE,
+};
 use crate::{
     diagnostics::{Report, code},
     modifier::{self, Chain, Join, Lists, Negation, Operator},
     op::{How, Op},
-    yaml::{Kind, Node, Typed},
+    yaml::{Kind, Node, Scalar, Style, Typed},
 };
 
 /// Most operators of one rule.
@@ -122,7 +125,7 @@ fn selection(key: &Node, value: &Node, lists: &Lists, report: &mut Report) -> Op
         Kind::Map(entries) => {
             let mut parts = Vec::with_capacity(entries.len());
             for (key, value) in entries {
-                parts.push(Selection::Item(item(key, value, lists, report)?));
+                parts.push(alternatives(key, value, lists, report)?);
             }
             Some(Selection::All(parts))
         }
@@ -146,6 +149,30 @@ fn selection(key: &Node, value: &Node, lists: &Lists, report: &mut Report) -> Op
             keywords(std::slice::from_ref(value), lists, report).map(Selection::Item)
         }
     }
+}
+
+/// An item; several of which any may hold where a pipeline gave the field several names.
+fn alternatives(key: &Node, value: &Node, lists: &Lists, report: &mut Report) -> Option<Selection> {
+    let text = key.text().unwrap_or_default();
+    if !text.contains(ALTERNATIVE) {
+        return item(key, value, lists, report).map(Selection::Item);
+    }
+    let (fields, modifiers) = match text.split_once('|') {
+        Some((fields, modifiers)) => (fields, format!("|{modifiers}")),
+        None => (text, String::new()),
+    };
+    let mut parts = Vec::new();
+    for field in fields.split(ALTERNATIVE) {
+        let key = Node {
+            span: key.span,
+            kind: Kind::Scalar(Scalar {
+                text: format!("{field}{modifiers}"),
+                style: Style::Block,
+            }),
+        };
+        parts.push(Selection::Item(item(&key, value, lists, report)?));
+    }
+    Some(Selection::Any(parts))
 }
 
 fn empty<T>(key: &Node, report: &mut Report) -> Option<T> {

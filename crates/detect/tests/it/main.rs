@@ -18,5 +18,8 @@ mod differential;
 mod findings;
 mod load;
 mod mutation;
+mod oracle;
+mod pipeline;
 mod regression;
 mod semantics;
+mod snapshot;

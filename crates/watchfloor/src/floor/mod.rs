@@ -20,7 +20,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -66,6 +66,8 @@ pub(crate) struct Floor {
     pub emissions: AtomicUsize,
     /// Figures by source since the start.
     pub figures: Mutex<BTreeMap<SourceId, SourceFigures>>,
+    /// Set when the floor closes: detection writes down where it is, and ends.
+    pub closing: AtomicBool,
     /// Set when the server is told to stop.
     pub stopping: tokio::sync::watch::Sender<bool>,
     /// For threads of ours that have to ask the store.

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicU64, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc as std_mpsc,
     },
     thread::JoinHandle,
@@ -36,6 +36,7 @@ pub(crate) struct Opened {
     /// What is wrong with the content; errors among them mean that an item is left out.
     pub diagnostics: Vec<Diagnostic>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    processing: Option<JoinHandle<()>>,
     housekeeping: Option<(std_mpsc::Sender<()>, JoinHandle<()>)>,
     /// Held while the process lives: one process per data folder.
     _lock: File,
@@ -107,6 +108,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ledger: player::Ledger::default(),
         emissions: AtomicUsize::new(0),
         figures: Mutex::default(),
+        closing: AtomicBool::new(false),
         stopping: tokio::sync::watch::Sender::new(false),
         runtime: tokio::runtime::Handle::current(),
         sightings: Mutex::default(),
@@ -119,7 +121,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
             .push(frame.context("cannot read the write-ahead log")?);
     }
     let worker = Arc::clone(&floor);
-    std::thread::Builder::new()
+    let processing = std::thread::Builder::new()
         .name("process".into())
         .spawn(move || or_end("detection", || processor::run(&worker, &to_process)))
         .context("cannot start a thread")?;
@@ -148,6 +150,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         floor,
         diagnostics,
         tasks,
+        processing: Some(processing),
         housekeeping: Some((stop, housekeeping)),
         _lock: lock,
     })
@@ -205,6 +208,14 @@ impl Opened {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        self.floor.closing.store(true, Ordering::Release);
+        if let Some(thread) = self.processing.take()
+            && tokio::task::spawn_blocking(move || thread.join().is_ok())
+                .await
+                .is_err()
+        {
+            tracing::warn!("detection did not end in order; the next start reads stored events");
         }
         for task in &self.tasks {
             task.abort();

@@ -1,5 +1,6 @@
 //! Codes of diagnostics about rules; the pages in `docs/diagnostics/` are made from them.
 
+mod correlation;
 mod detection;
 mod file;
 
@@ -31,7 +32,10 @@ impl Code {
 
 /// Every code, in order.
 pub fn codes() -> impl Iterator<Item = &'static Code> {
-    file::CODES.iter().chain(detection::CODES)
+    file::CODES
+        .iter()
+        .chain(detection::CODES)
+        .chain(correlation::CODES)
 }
 
 pub(crate) mod code {
@@ -82,4 +86,19 @@ pub(crate) mod code {
     pub(crate) const BAD_RUNBOOK: &str = "R045";
     pub(crate) const TOO_MANY_VARIANTS: &str = "R046";
     pub(crate) const TITLE_TOO_LONG: &str = "R047";
+    pub(crate) const PERCENTILE: &str = "R060";
+    pub(crate) const EXTENDED_CONDITION: &str = "R061";
+    pub(crate) const EXTENDED_CONDITION_UNUSED: &str = "R062";
+    pub(crate) const BAD_WINDOW: &str = "R063";
+    pub(crate) const BAD_LEARNING: &str = "R064";
+    pub(crate) const BAD_DISTANCE: &str = "R065";
+    pub(crate) const BAD_ACTION: &str = "R066";
+    pub(crate) const FILTER_RULES: &str = "R067";
+    pub(crate) const FILTER_KEEPS: &str = "R068";
+    pub(crate) const FILTER_TARGET: &str = "R069";
+    pub(crate) const PIPELINE: &str = "R070";
+    pub(crate) const PIPELINE_TRANSFORMATION: &str = "R071";
+    pub(crate) const PIPELINE_CONDITION: &str = "R072";
+    pub(crate) const PIPELINE_REFUSES: &str = "R073";
+    pub(crate) const BAD_LISTS: &str = "R074";
 }

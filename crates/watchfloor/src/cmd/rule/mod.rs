@@ -3,6 +3,7 @@
 mod backtest;
 mod coverage;
 mod explain;
+mod fit;
 mod new;
 mod run;
 
@@ -20,20 +21,19 @@ use super::{Context, Row};
 use crate::{
     content::Files,
     output::{Exit, Form},
-    rulebook::Rulebook,
 };
 
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["rule", "lint"],
         about: "Say what is wrong with rule files, with place and way out",
-        args: paths,
+        args: |c| fit::args(paths(c)),
         run: lint,
     },
     Row {
         name: &["rule", "test"],
         about: "Run the inline samples of rules",
-        args: paths,
+        args: |c| fit::args(paths(c)),
         run: test,
     },
     Row {
@@ -159,7 +159,10 @@ fn report(context: &Context, files: &[(String, String)], diagnostics: &[Diagnost
 
 fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let files = files(matches)?;
-    let rulebook = Rulebook::compile(&files);
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     report(context, &files, &rulebook.diagnostics);
     let errors = rulebook
         .diagnostics
@@ -181,7 +184,10 @@ fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
 
 fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let files = files(matches)?;
-    let rulebook = Rulebook::compile(&files);
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     let errors: Vec<Diagnostic> = rulebook
         .diagnostics
         .iter()

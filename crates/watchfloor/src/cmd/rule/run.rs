@@ -9,16 +9,15 @@ use watchfloor_detect::{Correlator, Hit, Limits, Scratch, event_of_json};
 use watchfloor_ingest::{Joiner, Source, Sources};
 use watchfloor_types::{Event, Finding, Frame, Logsource, Norm, Severity, TenantId, Timestamp};
 
-use super::{super::input::Input, Context, read_rules, report, with_reader, with_rules};
+use super::{super::input::Input, Context, fit, read_rules, report, with_reader, with_rules};
 use crate::{
     clock::Clock,
     content::Files,
     output::{Exit, Form},
-    rulebook::Rulebook,
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
-    with_reader(with_rules(c))
+    fit::args(with_reader(with_rules(c)))
         .arg(
             Arg::new("fail-on")
                 .long("fail-on")
@@ -112,7 +111,10 @@ pub(super) fn reader<'s>(
 
 pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let files = read_rules(matches, "rules")?;
-    let rulebook = Rulebook::compile(&files);
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     report(context, &files, &rulebook.diagnostics);
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
     let mut reader = match reader(matches, &sources)? {
@@ -184,6 +186,12 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         "{records} records, {unread} not read, {} rules, {total} findings",
         rulebook.engine.documents().len()
     ));
+    let late = correlator.counters().late;
+    if late > 0 {
+        context.out.note(&format!(
+            "{late} matches came too late for their correlation's window; files in order of time give them"
+        ));
+    }
     Ok(if failing > 0 {
         Exit::Findings
     } else {
