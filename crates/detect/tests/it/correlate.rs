@@ -61,10 +61,11 @@ fn run(engine: &Engine, limits: Limits, script: &str) -> (Vec<(i64, usize)>, Cor
         );
     }
     correlator.advance(Timestamp::from_second(now + 1_000_000).unwrap(), &mut out);
-    let fired = out
+    let mut fired: Vec<_> = out
         .iter()
         .map(|f| (f.time.as_second(), f.events.len()))
         .collect();
+    fired.sort_unstable();
     (fired, correlator)
 }
 

@@ -115,7 +115,7 @@ proptest! {
     }
 }
 
-const FILTERED: &str = "title: Rule\nid: rule\nname: rule\nlogsource:\n    product: p\n    category: c\ndetection:\n    one: {k: a}\n    two: {k: b}\n    condition: 1 of them\n---\ntitle: Other\nid: other\nname: other\nlogsource:\n    product: q\ndetection:\n    s: {k: a}\n    condition: s\n---\ntitle: F\nid: f\nlogsource:\n    product: p\nfilter:\n    rules: RULES\n    adm_one: {u: x}\n    adm_two: {v|startswith: y}\n    condition: not 1 of adm_*\n";
+const FILTERED: &str = "title: Rule\nid: rule\nname: rule\nlogsource:\n    product: p\n    category: c\ndetection:\n    one: {k: a}\n    two: {k: b}\n    condition: 1 of them\n---\ntitle: Other\nid: other\nname: other\nlogsource:\n    product: q\ndetection:\n    s: {k: a}\n    condition: s\n---\ntitle: F\nid: f\nlogsource:\n    product: p\nfilter:\n    rules: RULES\n    adm_one: {u: x}\n    adm_two: {v|startswith: y}\n    condition: not adm_one and not adm_two\n";
 
 #[test]
 fn filters_as_the_oracle_reads_them() {
@@ -170,6 +170,30 @@ fn filters_as_the_oracle_reads_them() {
                 assert_eq!(ours, theirs, "{rules} {native} {product}");
             }
         }
+    }
+}
+
+/// The oracle takes patterns in a filter's condition for the rule's own selections; pySigma does
+/// not (`docs/sigma-semantics.md`, "Filters").
+#[test]
+fn patterns_in_a_filter_mean_its_own_selections() {
+    let text = FILTERED
+        .replace("RULES", "any")
+        .replace("not adm_one and not adm_two", "not 1 of them");
+    let (documents, diagnostics) = parse_rules("t.yml", &text, &Options::default());
+    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    let (engine, _) = Engine::new(documents);
+    for (u, v, want) in [("x", "z", 0), ("w", "y", 0), ("w", "z", 1)] {
+        let logsource = Logsource {
+            product: Some("p".into()),
+            category: Some("c".into()),
+            service: None,
+        };
+        let native = format!("{{\"k\":\"a\",\"u\":\"{u}\",\"v\":\"{v}\"}}");
+        let event = event_of_json(&native, logsource, Norm::default(), Timestamp::UNIX_EPOCH);
+        let mut hits = Vec::new();
+        engine.match_event(&event, &mut Scratch::new(), &mut hits);
+        assert_eq!(hits.len(), want, "{native}");
     }
 }
 

@@ -195,17 +195,7 @@ for rule in rules:
     pipeline.apply(rule)
     print(yaml.safe_dump(rule.to_dict()))
 "#;
-    let python = std::env::var("WATCHFLOOR_TEST_TOOLS").map_or_else(
-        |_| "python3".to_owned(),
-        |dir| {
-            let inside = format!("{dir}/python/bin/python");
-            if std::path::Path::new(&inside).exists() {
-                inside
-            } else {
-                "python3".to_owned()
-            }
-        },
-    );
+    let python = std::env::var("WATCHFLOOR_CLIENTS").unwrap_or_else(|_| "python3".to_owned());
     let there = Command::new(&python)
         .args(["-c", "import sigma.processing.pipeline, yaml"])
         .output();

@@ -157,7 +157,10 @@ impl Passage<'_> {
                 for mut node in nodes.drain(..) {
                     if node.scalar().is_none() {
                         self.walk(item, &mut node);
-                        out.push(node);
+                        // A map that has lost its last item selects nothing any more.
+                        if node.map().is_none_or(|entries| !entries.is_empty()) {
+                            out.push(node);
+                        }
                         continue;
                     }
                     match self.change(item, &keyword(node.span), &node) {
