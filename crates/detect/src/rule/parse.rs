@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostics::{Report, code},
     modifier,
-    yaml::{self, Node, YamlDocument},
+    yaml::{self, Kind, Node, YamlDocument},
 };
 
 /// What reading rules may need from outside.
@@ -162,9 +162,49 @@ fn read_document(
         );
         None
     };
+    refuse_selectors(root, report);
     let (meta, body) = (meta?, body?);
     (report.errors() == before).then(|| Document {
         meta: Arc::new(meta),
         body,
     })
+}
+
+/// From version 3 of the specification on, brackets after a field name select members of an array
+/// (SEP 212). Read as a part of the name, such a rule would be silent.
+fn refuse_selectors(root: &Node, report: &mut Report) {
+    let major = root
+        .get("sigma-version")
+        .and_then(Node::text)
+        .map(|text| text.trim_start_matches('v'))
+        .and_then(|text| text.split('.').next()?.parse::<u32>().ok());
+    if major.is_none_or(|major| major < 3) {
+        return;
+    }
+    let mut open: Vec<&Node> = ["detection", "filter"]
+        .iter()
+        .filter_map(|section| root.get(section))
+        .collect();
+    while let Some(node) = open.pop() {
+        match &node.kind {
+            Kind::Map(entries) => {
+                for (key, value) in entries {
+                    let text = key.text().unwrap_or_default();
+                    let field = text.split('|').next().unwrap_or_default();
+                    let selects = field.replace("\\[", "").contains('[');
+                    if selects {
+                        report.error(
+                            code::ARRAY_SELECTOR,
+                            key.span,
+                            format!("`{}` selects members of an array, which is not supported yet", modifier::short(field)),
+                            "without a selector any member may match; write `\\[` for a bracket in a name",
+                        );
+                    }
+                    open.push(value);
+                }
+            }
+            Kind::List(items) => open.extend(items),
+            Kind::Scalar(_) => {}
+        }
+    }
 }

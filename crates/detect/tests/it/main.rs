@@ -17,6 +17,7 @@ mod correlate;
 mod differential;
 mod findings;
 mod load;
+mod modifiers;
 mod mutation;
 mod oracle;
 mod pipeline;

@@ -6,7 +6,7 @@ use watchfloor_detect::{Engine, Options, Scratch, event_of_json, parse_pipeline,
 use watchfloor_types::{Logsource, Norm, Timestamp};
 
 const RULE: &str = "title: Rule
-id: rule
+id: 6f3e2987-db24-4c78-a860-b4f4095a7095
 logsource:
     product: windows
     category: process_creation
@@ -185,7 +185,7 @@ fn everything_else_about_a_rule() {
 /// Both sides' field names and values, from pySigma where the test's Python has it.
 #[test]
 fn as_pysigma_fits_them() {
-    let script = r#"
+    let script = r"
 import sys, yaml
 from sigma.collection import SigmaCollection
 from sigma.processing.pipeline import ProcessingPipeline
@@ -194,7 +194,7 @@ pipeline = ProcessingPipeline.from_yaml(open(sys.argv[2]).read())
 for rule in rules:
     pipeline.apply(rule)
     print(yaml.safe_dump(rule.to_dict()))
-"#;
+";
     let python = std::env::var("WATCHFLOOR_CLIENTS").unwrap_or_else(|_| "python3".to_owned());
     let there = Command::new(&python)
         .args(["-c", "import sigma.processing.pipeline, yaml"])

@@ -299,4 +299,20 @@ Administrators: []
 ",
         way_out: "Give each name at least one value, or leave it out: a rule that needs it says so (R024).",
     },
+    Code {
+        code: code::ARRAY_SELECTOR,
+        title: "a selector of array members",
+        meaning: "A rule with `sigma-version: 3` may say `field[any]`, `field[all]` or `field[0]` (SEP 212). That is not supported yet; read as a part of the name, the rule would never match, so it is refused.",
+        example: "title: Example
+id: example
+sigma-version: 3
+logsource:
+    product: windows
+detection:
+    selection:
+        connections[any].ip: 10.0.0.1
+    condition: selection
+",
+        way_out: "Leave the selector out: any member of an array may match. A bracket in a name is written `\\[`.",
+    },
 ];

@@ -101,4 +101,5 @@ pub(crate) mod code {
     pub(crate) const PIPELINE_CONDITION: &str = "R072";
     pub(crate) const PIPELINE_REFUSES: &str = "R073";
     pub(crate) const BAD_LISTS: &str = "R074";
+    pub(crate) const ARRAY_SELECTOR: &str = "R075";
 }
