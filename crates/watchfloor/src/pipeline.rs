@@ -26,7 +26,7 @@ use watchfloor_detect::{Correlator, Hit, Limits, Scratch};
 use watchfloor_ingest::{Joiner, Mapped};
 use watchfloor_lake::WalError;
 use watchfloor_respond::Input;
-use watchfloor_types::{Event, Finding, Frame, IndicatorMatch, SignedDuration, Timestamp};
+use watchfloor_types::{Event, Finding, Frame, IndicatorMatch, SignedDuration};
 
 use crate::{
     continuity::Told,

@@ -110,7 +110,7 @@ pub(super) fn read(event: &Event, feeds: &Feeds, into: &mut Vec<Slot>) {
             match raw {
                 Raw::Plain(text) | Raw::Word(text) => slot.text.push_str(text),
                 Raw::Escaped(text) => unescape_into(text, &mut slot.text),
-                Raw::Null | Raw::Container => return,
+                Raw::Null | Raw::Container(_) => return,
             }
             slot.there = true;
         });

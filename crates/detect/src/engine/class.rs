@@ -185,6 +185,7 @@ fn guess(op: &Op) -> f64 {
         | Op::Null
         | Op::FieldRef { .. }
         | Op::Time { .. }
+        | Op::Array(_)
         | Op::Placeholder(_) => 1.0,
     }
 }
@@ -230,6 +231,7 @@ impl Shared {
                     | Op::Cidr(_)
                     | Op::Compare(..)
                     | Op::Time { .. }
+                    | Op::Array(_)
                     | Op::Placeholder(_) => Way::Slow {
                         op: ask.op.clone(),
                         regex: asks.regex(global).cloned(),

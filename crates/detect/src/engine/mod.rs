@@ -1,5 +1,6 @@
 //! The engine: which rules does an event match?
 
+mod array;
 mod class;
 mod explain;
 mod expression;
@@ -10,6 +11,7 @@ mod record;
 mod state;
 mod table;
 
+pub(crate) use array::{ArrayAsk, Members};
 pub use explain::{Explanation, ItemTrace, SelectionTrace};
 pub(crate) use record::{Paths, Raw, scan, unescape_into};
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use watchfloor_types::{Norm, Value};
 
 use super::{
+    array::ArrayAsk,
     class::{Class, Way},
     program::{Expr, Program},
     record::{self, Raw, unescape_into},
@@ -52,7 +53,8 @@ enum At {
     /// In the arena.
     Arena(u32, u32),
     Null,
-    Container,
+    /// An object or array, and where it begins in the record.
+    Container(u32),
 }
 
 const NONE: u32 = u32::MAX;
@@ -129,7 +131,9 @@ impl State {
                 At::Arena(from as u32, self.arena.len() as u32)
             }
             Raw::Null => At::Null,
-            Raw::Container => At::Container,
+            Raw::Container(rest) => {
+                At::Container((rest.as_ptr() as usize).wrapping_sub(base) as u32)
+            }
         };
         self.value(class, field, at, native);
     }
@@ -137,7 +141,7 @@ impl State {
     fn norm(&mut self, class: &Class, field: u32, value: &Value) {
         use std::fmt::Write as _;
         if let Value::List(items) = value {
-            self.value(class, field, At::Container, "");
+            self.value(class, field, At::Container(NONE), "");
             for item in items {
                 self.norm(class, field, item);
             }
@@ -320,6 +324,13 @@ impl State {
     /// The first value of the ask's field for which it holds, as its position.
     fn witness(&mut self, class: &Class, native: &str, ask: u32) -> Option<u32> {
         let local = class.shared.asks.get(ask as usize)?;
+        if let Way::Slow {
+            op: Op::Array(array),
+            ..
+        } = &local.way
+        {
+            return self.members(native, local.field, array);
+        }
         let mut at = self.first(local.field);
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut second = std::mem::take(&mut self.second);
@@ -338,6 +349,36 @@ impl State {
         self.buffer = buffer;
         self.second = second;
         found
+    }
+
+    /// The first value of the field whose members satisfy `array`: not those inside of it.
+    fn members(&self, native: &str, field: u32, array: &ArrayAsk) -> Option<u32> {
+        let mut at = self.first(field);
+        let mut end = 0;
+        while let Some(index) = at
+            && let Some(value) = self.values.get(index as usize)
+        {
+            let holds = match value.at {
+                At::Container(from) if from >= end => {
+                    let (holds, length) = array.holds_at(native.get(from as usize..)?);
+                    end = from.saturating_add(length as u32);
+                    holds
+                }
+                At::Record(from, _) if from >= end => {
+                    text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
+                }
+                // Where an escaped text stood is not known; after an array it is taken for a member.
+                At::Arena(..) if end == 0 => {
+                    text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
+                }
+                At::Container(_) | At::Record(..) | At::Arena(..) | At::Null => false,
+            };
+            if holds {
+                return Some(index);
+            }
+            at = Some(value.next);
+        }
+        None
     }
 
     fn holds_for(
@@ -374,6 +415,7 @@ impl State {
             | Op::Exists
             | Op::Null
             | Op::Time { .. }
+            | Op::Array(_)
             | Op::Placeholder(_) => holds(op, text, buffer),
         }
     }
@@ -426,7 +468,7 @@ fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
     match at {
         At::Record(from, to) => native.get(from as usize..to as usize),
         At::Arena(from, to) => arena.get(from as usize..to as usize),
-        At::Null | At::Container => None,
+        At::Null | At::Container(_) => None,
     }
 }
 
@@ -459,6 +501,6 @@ pub(super) fn holds(op: &Op, text: &str, buffer: &mut String) -> bool {
             .of(text)
             .is_some_and(|v| compare.holds(v as f64, *value as f64)),
         // These need more than the text; the caller answers them.
-        Op::Null | Op::Regex(_) | Op::FieldRef { .. } | Op::Placeholder(_) => false,
+        Op::Null | Op::Regex(_) | Op::FieldRef { .. } | Op::Array(_) | Op::Placeholder(_) => false,
     }
 }

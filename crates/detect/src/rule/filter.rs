@@ -7,7 +7,7 @@ use watchfloor_types::{Diagnostic, Place};
 use super::{Body, Condition, Detection, Document, action, detection};
 use crate::{
     diagnostics::{Report, code, did_you_mean},
-    modifier::{Lists, short},
+    modifier::short,
     yaml::{Kind, Node},
 };
 
@@ -25,7 +25,7 @@ enum Named {
     These(Vec<(String, Place)>),
 }
 
-pub(super) fn read(node: &Node, lists: &Lists, report: &mut Report) -> Option<Filter> {
+pub(super) fn read(node: &Node, given: detection::Given, report: &mut Report) -> Option<Filter> {
     if node.map().is_none() {
         report.error(
             code::WRONG_TYPE,
@@ -57,7 +57,7 @@ pub(super) fn read(node: &Node, lists: &Lists, report: &mut Report) -> Option<Fi
         }
     };
     let inside = action::without(node.clone(), "rules");
-    let detection = detection::read(&inside, lists, report)?;
+    let detection = detection::read(&inside, given, report)?;
     if !negates(&detection.condition) {
         report.warning(
             code::FILTER_KEEPS,

@@ -1,6 +1,7 @@
 //! Rules as written: metadata, detections, correlations, samples.
 
 mod action;
+mod array;
 mod condition;
 mod correlation;
 mod detection;

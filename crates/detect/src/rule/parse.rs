@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use watchfloor_types::Diagnostic;
+use watchfloor_types::{Diagnostic, View};
 
 use super::{
-    Body, Document, Pipeline, action::Shared, correlation, detection, filter, meta, pipeline,
+    Body, Document, Pipeline,
+    action::Shared,
+    correlation, detection,
+    detection::{Brackets, Given},
+    filter, meta, pipeline,
 };
 use crate::{
     diagnostics::{Report, code},
     modifier,
-    yaml::{self, Kind, Node, YamlDocument},
+    yaml::{self, Node, YamlDocument},
 };
 
 /// What reading rules may need from outside.
@@ -143,12 +147,17 @@ fn read_document(
         },
         report,
     );
+    let view = meta.as_ref().map(|m| m.logsource.view());
+    let given = Given {
+        lists,
+        brackets: brackets(root, view),
+    };
     let body = if let Some(node) = root.get("correlation") {
         correlation::read(node, root, report).map(|c| Body::Correlation(Arc::new(c)))
     } else if let Some(node) = root.get("filter") {
-        filter::read(node, lists, report).map(|f| Body::Filter(Arc::new(f)))
+        filter::read(node, given, report).map(|f| Body::Filter(Arc::new(f)))
     } else if let Some(node) = root.get("detection") {
-        detection::read(node, lists, report).map(|d| Body::Detection(Arc::new(d)))
+        detection::read(node, given, report).map(|d| Body::Detection(Arc::new(d)))
     } else {
         let near = root
             .map()
@@ -162,7 +171,6 @@ fn read_document(
         );
         None
     };
-    refuse_selectors(root, report);
     let (meta, body) = (meta?, body?);
     (report.errors() == before).then(|| Document {
         meta: Arc::new(meta),
@@ -171,40 +179,16 @@ fn read_document(
 }
 
 /// From version 3 of the specification on, brackets after a field name select members of an array
-/// (SEP 212). Read as a part of the name, such a rule would be silent.
-fn refuse_selectors(root: &Node, report: &mut Report) {
+/// (SEP 212).
+fn brackets(root: &Node, view: Option<View>) -> Brackets {
     let major = root
         .get("sigma-version")
         .and_then(Node::text)
         .map(|text| text.trim_start_matches('v'))
         .and_then(|text| text.split('.').next()?.parse::<u32>().ok());
-    if major.is_none_or(|major| major < 3) {
-        return;
-    }
-    let mut open: Vec<&Node> = ["detection", "filter"]
-        .iter()
-        .filter_map(|section| root.get(section))
-        .collect();
-    while let Some(node) = open.pop() {
-        match &node.kind {
-            Kind::Map(entries) => {
-                for (key, value) in entries {
-                    let text = key.text().unwrap_or_default();
-                    let field = text.split('|').next().unwrap_or_default();
-                    let selects = field.replace("\\[", "").contains('[');
-                    if selects {
-                        report.error(
-                            code::ARRAY_SELECTOR,
-                            key.span,
-                            format!("`{}` selects members of an array, which is not supported yet", modifier::short(field)),
-                            "without a selector any member may match; write `\\[` for a bracket in a name",
-                        );
-                    }
-                    open.push(value);
-                }
-            }
-            Kind::List(items) => open.extend(items),
-            Kind::Scalar(_) => {}
-        }
+    match (major, view) {
+        (Some(3..), Some(View::Norm)) => Brackets::Refuse,
+        (Some(3..), _) => Brackets::Select,
+        (Some(_) | None, _) => Brackets::Literal,
     }
 }

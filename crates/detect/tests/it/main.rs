@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod array;
 mod codes;
 mod corpus;
 mod correlate;

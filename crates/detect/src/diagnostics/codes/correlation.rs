@@ -301,8 +301,8 @@ Administrators: []
     },
     Code {
         code: code::ARRAY_SELECTOR,
-        title: "a selector of array members",
-        meaning: "A rule with `sigma-version: 3` may say `field[any]`, `field[all]` or `field[0]` (SEP 212). That is not supported yet; read as a part of the name, the rule would never match, so it is refused.",
+        title: "a selector of array members that cannot be read",
+        meaning: "With `sigma-version: 3` a field name may go on with `[any]`, `[all]`, `[all_or_empty]`, `[none]` or a position such as `[0]` or `[-1]` (SEP 212); a dot and a name, or a map, may follow. Fields of the canonical view hold no arrays of objects, and `fieldref` cannot stand inside.",
         example: "title: Example
 id: example
 sigma-version: 3
@@ -310,9 +310,9 @@ logsource:
     product: windows
 detection:
     selection:
-        connections[any].ip: 10.0.0.1
+        connections[each].ip: 10.0.0.1
     condition: selection
 ",
-        way_out: "Leave the selector out: any member of an array may match. A bracket in a name is written `\\[`.",
+        way_out: "Use one of the selectors. A bracket in a name is written `\\[`.",
     },
 ];
