@@ -28,6 +28,7 @@ mod facts;
 mod fingerprint;
 mod group;
 mod groups;
+mod judge;
 mod memory;
 mod plan;
 mod report;

@@ -7,7 +7,8 @@ use watchfloor_types::{EventId, Finding, FindingKind, MatchedField, Tlp, Value};
 
 use super::{
     facts::{Origin, time_of},
-    group::{Group, Ready, present},
+    group::{Group, Ready},
+    judge::present,
     plan::Planned,
     tally::Tally,
     window::{Entry, Window},

@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{expression::Expression, state};
+use super::{
+    expression::Expression,
+    state::{self, At, State, text_of},
+};
 use crate::{
     modifier::{Join, Negation},
     op::Op,
@@ -143,6 +146,38 @@ impl ArrayAsk {
                 at.and_then(|at| members.get(at)).is_some_and(holds)
             }
         }
+    }
+}
+
+impl State {
+    /// The first value of the field whose members satisfy `array`: not those inside of it.
+    pub(super) fn members(&self, native: &str, field: u32, array: &ArrayAsk) -> Option<u32> {
+        let mut at = self.first(field);
+        let mut end = 0;
+        while let Some(index) = at
+            && let Some(value) = self.values.get(index as usize)
+        {
+            let holds = match value.at {
+                At::Container(from) if from >= end => {
+                    let (holds, length) = array.holds_at(native.get(from as usize..)?);
+                    end = from.saturating_add(length as u32);
+                    holds
+                }
+                At::Record(from, _) if from >= end => {
+                    text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
+                }
+                // Where an escaped text stood is not known; after an array it is taken for a member.
+                At::Arena(..) if end == 0 => {
+                    text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
+                }
+                At::Container(_) | At::Record(..) | At::Arena(..) | At::Null => false,
+            };
+            if holds {
+                return Some(index);
+            }
+            at = Some(value.next);
+        }
+        None
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use watchfloor_types::{Norm, Value};
 
 use super::{
-    array::ArrayAsk,
     class::{Class, Way},
     program::{Expr, Program},
     record::{self, Raw, unescape_into},
@@ -25,8 +24,8 @@ pub(super) struct State {
     memo: Vec<(u32, bool)>,
     tried: Vec<u32>,
     heads: Vec<Head>,
-    values: Vec<Val>,
-    arena: String,
+    pub(super) values: Vec<Val>,
+    pub(super) arena: String,
     buffer: String,
     second: String,
     pub(super) candidates: Vec<u32>,
@@ -40,14 +39,14 @@ struct Head {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Val {
-    next: u32,
-    at: At,
+pub(super) struct Val {
+    pub(super) next: u32,
+    pub(super) at: At,
 }
 
 /// Where the text of a value is.
 #[derive(Debug, Clone, Copy)]
-enum At {
+pub(super) enum At {
     /// In the record, from and to.
     Record(u32, u32),
     /// In the arena.
@@ -314,7 +313,7 @@ impl State {
         }
     }
 
-    fn first(&self, field: u32) -> Option<u32> {
+    pub(super) fn first(&self, field: u32) -> Option<u32> {
         self.heads
             .get(field as usize)
             .filter(|h| h.epoch == self.epoch)
@@ -349,36 +348,6 @@ impl State {
         self.buffer = buffer;
         self.second = second;
         found
-    }
-
-    /// The first value of the field whose members satisfy `array`: not those inside of it.
-    fn members(&self, native: &str, field: u32, array: &ArrayAsk) -> Option<u32> {
-        let mut at = self.first(field);
-        let mut end = 0;
-        while let Some(index) = at
-            && let Some(value) = self.values.get(index as usize)
-        {
-            let holds = match value.at {
-                At::Container(from) if from >= end => {
-                    let (holds, length) = array.holds_at(native.get(from as usize..)?);
-                    end = from.saturating_add(length as u32);
-                    holds
-                }
-                At::Record(from, _) if from >= end => {
-                    text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
-                }
-                // Where an escaped text stood is not known; after an array it is taken for a member.
-                At::Arena(..) if end == 0 => {
-                    text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
-                }
-                At::Container(_) | At::Record(..) | At::Arena(..) | At::Null => false,
-            };
-            if holds {
-                return Some(index);
-            }
-            at = Some(value.next);
-        }
-        None
     }
 
     fn holds_for(
@@ -464,7 +433,7 @@ impl State {
     }
 }
 
-fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
+pub(super) fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
     match at {
         At::Record(from, to) => native.get(from as usize..to as usize),
         At::Arena(from, to) => arena.get(from as usize..to as usize),

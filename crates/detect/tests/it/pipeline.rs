@@ -215,8 +215,9 @@ for rule in rules:
         "{\"CommandLine\":\"id\"}",
         "{\"CommandLine\":\"whoami\",\"Channel\":\"sysmon\"}",
     ];
+    let mapping = MAPPING.replace("[user.name, winlog.user]", "user.name");
     for text in [
-        MAPPING,
+        mapping.as_str(),
         "name: p\npriority: 1\ntransformations:\n    - {type: field_name_prefix, prefix: win.}\n",
         "name: p\npriority: 1\ntransformations:\n    - {type: replace_string, regex: whoami, replacement: id}\n",
         "name: p\npriority: 1\ntransformations:\n    - {type: map_string, mapping: {whoami: id}}\n",

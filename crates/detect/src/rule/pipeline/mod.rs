@@ -8,6 +8,7 @@
 
 mod condition;
 mod document;
+mod nodes;
 mod transform;
 
 use std::collections::BTreeMap;
