@@ -501,3 +501,58 @@ fn ten_thousand_groups_for_a_day_within_their_bound() {
         (1_000, 1_000)
     );
 }
+
+/// The schema for editors knows the types, and the keys that each must have, as the parser does.
+#[test]
+fn the_schema_and_the_parser_agree() {
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../docs/correlation.schema.json")).unwrap();
+    let kinds = schema["oneOf"].as_array().unwrap();
+    assert_eq!(kinds.len(), 11);
+    for kind in kinds {
+        let name = kind["title"].as_str().unwrap();
+        let lines = |without: &str| -> String {
+            let field = if kind["properties"]["condition"]["properties"]["field"].is_null() {
+                ""
+            } else {
+                "field: v, "
+            };
+            let bound = if kind["properties"]["condition"]["properties"]["gte"].is_null() {
+                ""
+            } else {
+                "gte: 2"
+            };
+            let condition = if name.starts_with("temporal") {
+                "a".to_owned()
+            } else {
+                format!("{{{field}{bound}}}")
+            };
+            [
+                ("type", name.to_owned()),
+                ("rules", "[a]".to_owned()),
+                ("timespan", "5m".to_owned()),
+                ("condition", condition),
+                ("learning", "1d".to_owned()),
+            ]
+            .into_iter()
+            .filter(|(key, _)| *key != without && (*key != "learning" || name == "new_value"))
+            .map(|(key, value)| format!("    {key}: {value}\n"))
+            .collect()
+        };
+        let read = |without: &str| {
+            let text = format!("title: X\nid: x\ncorrelation:\n{}{BASE}", lines(without));
+            let (documents, diagnostics) = parse_rules("t.yml", &text, &Options::default());
+            (
+                documents
+                    .iter()
+                    .any(watchfloor_detect::Document::is_correlation),
+                diagnostics,
+            )
+        };
+        let (whole, diagnostics) = read("");
+        assert!(whole, "{name}: {diagnostics:#?}");
+        for key in kind["required"].as_array().unwrap() {
+            assert!(!read(key.as_str().unwrap()).0, "{name} does without {key}");
+        }
+    }
+}
