@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use watchfloor_types::{Event, EventId, Mark, Norm, SourceId, TenantId, Value, View};
 
 use super::{
@@ -16,8 +16,8 @@ use crate::{
     rule::Aggregate,
 };
 
-/// How far in the future an event may claim to be.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// How far in the future an event may claim to be: five minutes, in nanoseconds.
+const SKEW: i64 = 300_000_000_000;
 /// Longest value in a key as it stands, bytes; the rest of a longer one is in its hash.
 const MAX_KEY: usize = 256;
 
@@ -79,15 +79,12 @@ pub(super) fn time_of(nanos: i64) -> Timestamp {
 
 /// A function of the event alone, so that a replay gives the same findings.
 pub(super) fn time(event: &Event) -> i64 {
-    let latest = event
-        .received
-        .saturating_add(SKEW)
-        .unwrap_or(event.received);
-    nanos_of(if event.time > latest {
-        event.received
+    let (time, received) = (nanos_of(event.time), nanos_of(event.received));
+    if time > received.saturating_add(SKEW) {
+        received
     } else {
-        event.time
-    })
+        time
+    }
 }
 
 /// Reads the fields that `feeds` names.
