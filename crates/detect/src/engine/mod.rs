@@ -107,8 +107,8 @@ impl Scratch {
             ..Self::default()
         }
     }
-    fn read(&mut self, event: &Event, native: &str, class: &Arc<Class>) {
-        self.state.read(class, native, &event.norm);
+    fn read(&mut self, event: &Event, native: &str, class: &Arc<Class>, at: u64) {
+        self.state.read(class, native, &event.norm, at);
         self.current = Some((event.id, event.native.as_ptr() as usize, class.clone()));
     }
 }
@@ -196,7 +196,8 @@ impl Engine {
             known.is_some_and(|k| k.tally.is_sampled())
         });
         let began = clock.map(|clock| clock());
-        scratch.read(event, &native, &class);
+        let number = scratch.known.get(at).map_or(0, |k| k.tally.events());
+        scratch.read(event, &native, &class, number);
         let from = hits.len();
         let Scratch { known, state, .. } = scratch;
         let candidates = std::mem::take(&mut state.candidates);
@@ -229,8 +230,10 @@ impl Engine {
         if let Some(new) = hits.get_mut(from..) {
             new.sort_unstable();
         }
-        if class.is_ready_to_learn() {
-            self.replace(&class, class.learned());
+        if state.has_learned_enough()
+            && let Some(new) = class.learned()
+        {
+            self.replace(&class, new);
         }
     }
 
@@ -320,8 +323,10 @@ impl Engine {
             if there.class.replaced.load(Ordering::Relaxed) {
                 there.replace(self.shared_class(logsource));
             }
-            if there.is_to_learn_again() {
-                self.replace(&there.class, there.class.learning_again());
+            if there.is_to_learn_again()
+                && let Some(new) = there.class.learning_again()
+            {
+                self.replace(&there.class, new);
             }
             return (at, there.class.clone());
         }
@@ -403,12 +408,15 @@ impl Engine {
             }
             _ => {
                 let (_, class) = self.class(&event.logsource, scratch);
-                scratch.read(event, &text_of(event, &class), &class);
+                scratch.read(event, &text_of(event, &class), &class, 1);
                 class
             }
         };
         let native = text_of(event, &class);
-        let Some(rule) = class.shared.rules.iter().find(|r| r.rule == hit.0) else {
+        // Rules of a class are in the order of the engine.
+        let rules = &class.shared.rules;
+        let found = rules.binary_search_by_key(&hit.0, |r| r.rule);
+        let Some(rule) = found.ok().and_then(|at| rules.get(at)) else {
             return Vec::new();
         };
         let mut trace = Trace {

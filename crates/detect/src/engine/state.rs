@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use watchfloor_types::{Norm, Value};
 
 use super::{
-    class::{Class, Learning, LocalAsk, Way},
+    class::{Class, Learning, LocalAsk, Look, Way},
     program::{Expr, Program},
     record::{self, Raw, unescape_into},
     table::Table,
@@ -34,6 +34,10 @@ pub(super) struct State {
     places: Vec<Place>,
     /// Whether the values for keywords were collected.
     collected: bool,
+    /// Which event of its kind was read.
+    at: u64,
+    /// Whether the class has seen enough to choose better triggers.
+    enough: bool,
     pub(super) candidates: Vec<u32>,
 }
 
@@ -80,39 +84,43 @@ pub(super) const ONE_BY_ONE: u32 = 8;
 
 impl State {
     /// Reads the event's values, answering trigger asks as they come and collecting the rules to try.
-    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm) {
+    /// `at` says which event of its kind this is.
+    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm, at: u64) {
         self.begin(class);
+        let (look, learning) = class.look(at);
+        self.at = at;
         let shared = &class.shared;
         if shared.reads_native {
-            self.scan(class, native);
+            self.scan(class, look, native);
         }
         // Both are sorted by name: one walk through both finds what they share.
         let mut wanted = shared.norm.iter().peekable();
         for (name, value) in norm.iter() {
             while wanted.next_if(|(w, _)| w < name).is_some() {}
             if let Some((_, field)) = wanted.next_if(|(w, _)| w == name) {
-                self.norm(class, *field, value);
+                self.norm(class, look, *field, value);
             }
         }
         if let Some(field) = shared.norm_anywhere {
             for (_, value) in norm.iter() {
-                self.norm(class, field, value);
+                self.norm(class, look, field, value);
             }
         }
         for rule in &class.always {
             self.candidate(*rule);
         }
-        if let Some(learning) = &class.learning {
+        if let Some(learning) = learning {
             self.learn(class, learning, native);
+            self.enough = learning.is_enough();
         }
     }
 
-    fn scan(&mut self, class: &Class, native: &str) {
+    fn scan(&mut self, class: &Class, look: &Look, native: &str) {
         let shared = &class.shared;
         let base = native.as_ptr() as usize;
         let each = |state: &mut Self, anywhere: Option<u32>| {
             record::scan(native, &shared.native, anywhere, &mut |field, raw| {
-                state.native(class, field, raw, native, base);
+                state.value(class, look, field, place(raw, base), native);
             });
         };
         let Some(anywhere) = shared.native_anywhere else {
@@ -121,18 +129,18 @@ impl State {
         };
         // Working memory is taken out, so that values can be noted meanwhile.
         let mut places = std::mem::take(&mut self.places);
-        let written = match &class.keywords {
+        let written = match &look.keywords {
             Some(keywords) => keywords.find(native, &mut self.record, &mut places),
             // No keyword is a trigger: who asks for one collects the values.
-            None => class
-                .first
+            None => look
+                .tables
                 .get(anywhere as usize)
                 .is_none_or(Table::is_empty),
         };
         if !written {
             self.collected = true;
             each(self, Some(anywhere));
-            if let Some(keywords) = &class.keywords {
+            if let Some(keywords) = &look.keywords {
                 self.keywords_by_value(class, native, keywords);
             }
         } else if places.is_empty() {
@@ -141,7 +149,7 @@ impl State {
             let mut next = places.iter().peekable();
             record::scan(native, &shared.native, Some(anywhere), &mut |field, raw| {
                 if field != anywhere {
-                    self.native(class, field, raw, native, base);
+                    self.value(class, look, field, place(raw, base), native);
                 } else if let Raw::Plain(text) | Raw::Escaped(text) | Raw::Word(text) = raw {
                     let from = (text.as_ptr() as usize).wrapping_sub(base) as u32;
                     let to = from + text.len() as u32;
@@ -221,6 +229,9 @@ impl State {
             if head.epoch != self.epoch || class.shared.native_anywhere == Some(field) {
                 continue;
             }
+            if let Some(present) = learning.present.get(field as usize) {
+                present.fetch_add(1, Ordering::Relaxed);
+            }
             let mut at = Some(head.first);
             while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
                 values.fetch_add(1, Ordering::Relaxed);
@@ -251,18 +262,20 @@ impl State {
         self.folds.clear();
         self.candidates.clear();
         self.collected = false;
+        self.enough = false;
     }
 
-    fn native(&mut self, class: &Class, field: u32, raw: Raw<'_>, native: &str, base: usize) {
-        self.value(class, field, place(raw, base), native);
+    /// Whether the event read was the last that its class needed to see.
+    pub(super) fn has_learned_enough(&self) -> bool {
+        self.enough
     }
 
-    fn norm(&mut self, class: &Class, field: u32, value: &Value) {
+    fn norm(&mut self, class: &Class, look: &Look, field: u32, value: &Value) {
         use std::fmt::Write as _;
         if let Value::List(items) = value {
-            self.value(class, field, At::Container, "");
+            self.value(class, look, field, At::Container, "");
             for item in items {
-                self.norm(class, field, item);
+                self.norm(class, look, field, item);
             }
             return;
         }
@@ -274,7 +287,7 @@ impl State {
             let _written = write!(self.arena, "{value}");
         }
         let at = At::Arena(from as u32, self.arena.len() as u32);
-        self.value(class, field, at, "");
+        self.value(class, look, field, at, "");
     }
 
     /// Notes a value of a field; gives its position.
@@ -304,11 +317,26 @@ impl State {
         Some(index)
     }
 
-    fn value(&mut self, class: &Class, field: u32, at: At, native: &str) {
+    fn value(&mut self, class: &Class, look: &Look, field: u32, at: At, native: &str) {
         let Some(index) = self.note(field, at) else {
             return;
         };
-        let Some(table) = class.first.get(field as usize).filter(|t| !t.is_empty()) else {
+        // The first value of a field says that it is there.
+        if self
+            .heads
+            .get(field as usize)
+            .is_some_and(|h| h.first == index)
+        {
+            for rule in class
+                .presence
+                .get(field as usize)
+                .map(AsRef::as_ref)
+                .unwrap_or_default()
+            {
+                self.candidate(*rule);
+            }
+        }
+        let Some(table) = look.tables.get(field as usize).filter(|t| !t.is_empty()) else {
             return;
         };
         if !self.prepare(index, native, table.reads_folded()) {
@@ -441,7 +469,9 @@ impl State {
         match &local.way {
             Way::Exists => self.first(local.field).is_some(),
             Way::Null => self.is_null(local.field),
-            Way::Quick if class.in_first.get(ask as usize) == Some(&true) => self.held(ask),
+            Way::Quick if class.look(self.at).0.answers.get(ask as usize) == Some(&true) => {
+                self.held(ask)
+            }
             Way::Quick | Way::Slow { .. } => {
                 if let Some((epoch, answer)) = self.memo.get(ask as usize)
                     && *epoch == self.epoch
