@@ -19,4 +19,5 @@ mod findings;
 mod load;
 mod mutation;
 mod regression;
+mod reload;
 mod semantics;
