@@ -23,7 +23,7 @@ use watchfloor_respond::{Entry, State};
 use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
 
-use super::{Floor, catalog::StoreCatalog, performer, player, processor, responder};
+use super::{Floor, catalog::StoreCatalog, outputs, performer, player, processor, responder};
 use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings::Settings};
 
 /// Journal entries that are read at once while the state is rebuilt.
@@ -89,6 +89,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let (frames, to_process) = processor::queue();
     let (news, _) = broadcast::channel(4_096);
     let targets = Arc::new(targets(&settings)?);
+    let outputs = outputs::Outputs::open(&settings, &store).await?;
     let floor = Arc::new(Floor {
         settings,
         clock,
@@ -110,6 +111,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         stopping: tokio::sync::watch::Sender::new(false),
         runtime: tokio::runtime::Handle::current(),
         sightings: Mutex::default(),
+        outputs,
     });
 
     // What was accepted and not yet in files comes before anything new.
@@ -133,7 +135,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
             });
         })
         .context("cannot start a thread")?;
-    let tasks = vec![
+    let mut tasks = vec![
         task("responder", responder::run(Arc::clone(&floor), jobs)),
         task(
             "performer",
@@ -143,6 +145,10 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         task("ticker", player::ticker(Arc::clone(&floor))),
         task("sightings", super::sighting::keeper(Arc::clone(&floor))),
     ];
+    for line in floor.outputs.iter() {
+        let run = outputs::run(Arc::clone(&floor), Arc::clone(line));
+        tasks.push(task("output", run));
+    }
     performer::resume(&floor, pending).await;
     Ok(Opened {
         floor,

@@ -1,4 +1,4 @@
-//! Common Event Format, version 0 (Micro Focus `ArcSight`, "Implementing ArcSight CEF", version 26).
+//! Common Event Format, version 0 (Micro Focus `ArcSight`, "Implementing `ArcSight` CEF", version 26).
 
 use std::net::IpAddr;
 

@@ -242,11 +242,9 @@ fn entities(doc: &mut Doc, entities: &[(String, String)]) {
     let mut hashes: Vec<&str> = Vec::new();
     for (field, value) in entities {
         match field.as_str() {
-            "source.ip" | "destination.ip" => {
-                if value.parse::<IpAddr>().is_ok() {
-                    doc.add(field, value);
-                    ips.push(value);
-                }
+            "source.ip" | "destination.ip" if value.parse::<IpAddr>().is_ok() => {
+                doc.add(field, value);
+                ips.push(value);
             }
             "file.hash.sha256" => {
                 doc.add(field, value);

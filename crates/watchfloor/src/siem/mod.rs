@@ -19,7 +19,7 @@ use watchfloor_types::{
 };
 
 pub(crate) use card::{AlertCard, AlertStatus, IncidentCard, Part};
-#[expect(
+#[allow(
     unused_imports,
     reason = "for `rule run`, which prints findings of files as OCSF"
 )]
