@@ -188,6 +188,11 @@ fn check(command: fn(&Path, &Path, &Ports) -> Command) {
         );
         return;
     };
+    let program = command(&root, &root, &ports()).get_program().to_owned();
+    if !Path::new(&program).exists() {
+        println!("skipped: {} is not there", program.display());
+        return;
+    }
     let (receiver, ports, pem) = start(&root, command);
     let bounds = Bounds {
         time: Duration::from_secs(15),

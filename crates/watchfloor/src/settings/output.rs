@@ -688,6 +688,46 @@ mod tests {
     }
 
     #[test]
+    fn a_message_goes_only_where_it_may() {
+        use crate::siem::Subject;
+        use watchfloor_types::ExerciseId;
+        let wants = |toml: &str| {
+            let file = format!("[[output]]\nname='a'\nkind='file'\npath='x'\n{toml}");
+            load(&file).unwrap()[0].wants.clone()
+        };
+        let message = |change: &dyn Fn(&mut watchfloor_types::Finding)| {
+            let now = "2026-11-24T12:00:00Z".parse().unwrap();
+            let mut message = Message::test("a", "main".parse().unwrap(), now).unwrap();
+            message.reality = Reality::Real;
+            if let Subject::Finding(finding, _) = &mut message.subject {
+                change(finding);
+            }
+            message
+        };
+        let red = message(&|f| f.tlp = Tlp::Red);
+        let strict = message(&|f| f.tlp = Tlp::AmberStrict);
+        let high = message(&|f| f.severity = Severity::High);
+        let other = message(&|f| f.tenant = "other".parse().unwrap());
+        let mut staged = message(&|f| f.severity = Severity::High);
+        staged.reality = Reality::Exercise(ExerciseId::minted(staged.at, &[b"x"]));
+        for (toml, message, expected) in [
+            ("", &red, Sift::AboveTlp),
+            ("", &strict, Sift::Send),
+            ("max_tlp='TLP:GREEN'", &strict, Sift::AboveTlp),
+            ("max_tlp='TLP:RED'", &red, Sift::Send),
+            ("min_severity='critical'", &high, Sift::Unwanted),
+            ("min_severity='high'", &high, Sift::Send),
+            ("kinds=['alert']", &high, Sift::Unwanted),
+            ("tenants=['main']", &other, Sift::Unwanted),
+            ("tenants=['main', 'other']", &other, Sift::Send),
+            ("", &staged, Sift::Staged),
+            ("exercises=true", &staged, Sift::Send),
+        ] {
+            assert_eq!(wants(toml).sift(message), expected, "{toml}");
+        }
+    }
+
+    #[test]
     fn every_error_has_its_code_and_all_are_said_at_once() {
         for (toml, code) in [
             ("[[output]]\nname='a b'\nkind='file'\npath='x'", "Q001"),
