@@ -1,6 +1,9 @@
 //! One task per output: reads the journal from where it stopped, sends, and notes how far it came.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use watchfloor_edge::{Delivered, Fate, Item};
 use watchfloor_store::{OutputCounts, OutputDeadRow};
@@ -29,6 +32,7 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
     // Passed over and not yet noted; after a crash it is passed over again.
     let mut passed = OutputCounts::default();
     let mut unsaved = false;
+    let mut saved = Instant::now();
     loop {
         if line.lock().paused.is_some() {
             line.changed.notified().await;
@@ -51,7 +55,7 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
                 () = line.changed.notified() => {},
                 () = async { match save { Some(sleep) => sleep.await, None => std::future::pending().await } } => {
                     note(&floor, &line, line.cursor(), passed, None, &[]).await;
-                    (passed, unsaved) = (OutputCounts::default(), false);
+                    (passed, unsaved, saved) = (OutputCounts::default(), false, Instant::now());
                 }
             }
             continue;
@@ -63,13 +67,17 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
             passed.held_exercise += batch.counts.held_exercise;
             if batch.letters.is_empty() {
                 unsaved = true;
+                if saved.elapsed() > SAVE_EVERY {
+                    note(&floor, &line, end, passed, None, &[]).await;
+                    (passed, unsaved, saved) = (OutputCounts::default(), false, Instant::now());
+                }
             } else {
                 let done = send(&floor, &line, batch).await;
                 passed.sent = done.sent;
                 passed.refused = done.dead.len() as u64;
                 let last = (done.sent > 0).then(|| floor.clock.now());
                 note(&floor, &line, end, passed, last, &done.dead).await;
-                (passed, unsaved) = (OutputCounts::default(), false);
+                (passed, unsaved, saved) = (OutputCounts::default(), false, Instant::now());
             }
             line.cursor.store(end, Ordering::Release);
         }
