@@ -462,7 +462,7 @@ fn a_file_is_rotated_and_never_keeps_half_a_line() {
             lines("out.ndjson.1"),
             lines("out.ndjson.2")
         ),
-        (10, 10, 10)
+        (5, 10, 10)
     );
     assert_eq!(read("out.ndjson.3"), "");
     // Taken away by another program: the next line starts a new file.
