@@ -158,7 +158,7 @@ impl SyslogOutput {
             Ok(()) if !self.confirm => format!("{} messages handed to the system", messages.len()),
             Ok(()) => format!("{} messages read by the receiver", messages.len()),
             Err(error) => {
-                let why = format!("{}: {error}", self.shown());
+                let why = format!("not read by the receiver: {error}");
                 for fate in fates.iter_mut().filter(|f| **f == Fate::Taken) {
                     *fate = Fate::Later(why.clone());
                 }

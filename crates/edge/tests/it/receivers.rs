@@ -12,8 +12,13 @@ use std::{
 };
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use watchfloor_edge::{Bounds, ClearText, Fate, Form, Item, Output, SyslogOutput};
-use watchfloor_types::{Severity, Timestamp};
+use watchfloor_edge::{
+    Bounds, ClearText, ConnectionLimits, ElasticOutput, Fate, Form, HecOutput, Http, HttpLimits,
+    Item, Output, SyslogOutput, TlsFiles, bind, router,
+};
+use watchfloor_types::{Secret, Severity, Timestamp};
+
+use crate::{TOKEN, intake::Memory};
 
 fn now() -> Timestamp {
     "2026-11-24T12:00:00.25Z".parse().unwrap()
@@ -272,4 +277,63 @@ fn rsyslog_gets_every_message_once_and_in_order() {
 #[test]
 fn syslog_ng_gets_every_message_once_and_in_order() {
     check("usr/sbin/syslog-ng", syslog_ng);
+}
+
+/// Our own listener speaks the protocols of Splunk and Elasticsearch, and real clients of both are
+/// tested against it: it is a receiver, too, here over TLS.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_listener_takes_what_our_outputs_send() {
+    let dir = tempfile::tempdir().unwrap();
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let files = TlsFiles {
+        certificate: dir.path().join("cert.pem"),
+        key: dir.path().join("key.pem"),
+    };
+    std::fs::write(&files.certificate, cert.pem()).unwrap();
+    std::fs::write(&files.key, signing_key.serialize_pem()).unwrap();
+    let listener = bind(([127, 0, 0, 1], 0).into(), Some(&files), ClearText::Refuse)
+        .await
+        .unwrap();
+    let url = format!("https://localhost:{}", listener.address().port());
+    let memory = std::sync::Arc::new(Memory::default());
+    let router = router(std::sync::Arc::clone(&memory), HttpLimits::default());
+    tokio::spawn(listener.serve(router, ConnectionLimits::default(), std::future::pending()));
+    let deliver = |output: Output| async move {
+        let bounds = Bounds {
+            time: Duration::from_secs(10),
+            message_bytes: 65_536,
+        };
+        let items: Vec<Item> = (0..100).map(item).collect();
+        let work = tokio::task::spawn_blocking(move || output.deliver(&items, bounds, now()));
+        work.await.unwrap()
+    };
+    let token = || Secret::new(TOKEN.to_owned());
+    let http = |pem: Option<&[u8]>| Http::new(&url, ClearText::Refuse, pem).unwrap();
+    let pem = cert.pem();
+    let trusted = || http(Some(pem.as_bytes()));
+    let hec = HecOutput::new(trusted(), token(), "watchfloor:ocsf", "floor").unwrap();
+    let delivered = deliver(Output::Hec(hec)).await;
+    assert!(
+        delivered.fates.iter().all(|f| *f == Fate::Taken),
+        "{}",
+        delivered.answer
+    );
+    assert_eq!(memory.count(), 100);
+    let elastic = ElasticOutput::new(trusted(), "generic", None, Some(&token())).unwrap();
+    let delivered = deliver(Output::Elastic(elastic)).await;
+    assert!(
+        delivered.fates.iter().all(|f| *f == Fate::Taken),
+        "{}",
+        delivered.answer
+    );
+    assert_eq!(memory.count(), 200);
+    let stranger = ElasticOutput::new(http(None), "generic", None, Some(&token())).unwrap();
+    let delivered = deliver(Output::Elastic(stranger)).await;
+    assert!(
+        delivered.answer.contains("could not be reached"),
+        "{}",
+        delivered.answer
+    );
+    assert_eq!(memory.count(), 200);
 }
