@@ -13,7 +13,7 @@ use crate::floor::OutputStanding;
 /// The page, with the newest dead letters.
 pub(crate) fn page(outputs: &[OutputStanding], dead: &[OutputDeadRow], now: Timestamp) -> Markup {
     html! {
-        div.head { h1 { "Outputs" } p.sub { "Findings, alerts and incidents on their way to other systems. What waits is the journal: nothing is lost while an output is paused or its receiver is away." } }
+        div.head { h1 { "Outputs" } p.sub { "Findings, alerts and incidents on their way to other systems." } }
         @if outputs.is_empty() {
             section.panel aria-label="Outputs" {
                 p { "The settings name no output. Add one to " code { "watchfloor.toml" } " and start the server again:" }
@@ -23,11 +23,11 @@ pub(crate) fn page(outputs: &[OutputStanding], dead: &[OutputDeadRow], now: Time
             section.panel aria-label="Outputs" {
                 div.scroll tabindex="0" role="region" aria-label="Outputs, table" {
                     table {
-                        thead { tr { th { "Output" } th { "State" } th.num { "Behind" } th.num { "Sent" } th.num { "Dead letters" } th.num { "Held: TLP" } th.num { "Held: exercise" } th.num { "Not wanted" } th { "Last sent" } th { "Last error" } } }
+                        thead { tr { th { "Output" } th { "State" } th.num { "Behind" } th.num { "Sent" } th.num { "Dead letters" } th.num { "Held back" } th.num { "Not wanted" } th { "Last sent" } th { "Last error" } } }
                         tbody { @for output in outputs { (row(output, now)) } }
                     }
                 }
-                p.sub { code { "watchfloor output test NAME" } " sends a message that says it is a test; " code { "output pause NAME" } " and " code { "output resume NAME" } " stop and start one." }
+                p.sub { "The queue is the journal: nothing is lost while an output is paused or its receiver is away. " code { "watchfloor output test NAME" } " sends a message that says it is a test; " code { "output pause NAME" } " and " code { "output resume NAME" } " stop and start one." }
             }
         }
         @if !dead.is_empty() { (letters(dead)) }
@@ -64,8 +64,11 @@ fn row(output: &OutputStanding, now: Timestamp) -> Markup {
             }
             td.num { (grouped(counts.sent)) }
             td.num { (grouped(output.dead)) }
-            td.num { (grouped(counts.held_tlp)) }
-            td.num { (grouped(counts.held_exercise)) }
+            td.num {
+                (grouped(counts.held_tlp + counts.held_exercise))
+                @if counts.held_tlp > 0 { div.dim { "TLP " (grouped(counts.held_tlp)) } }
+                @if counts.held_exercise > 0 { div.dim { "exercise " (grouped(counts.held_exercise)) } }
+            }
             td.num { (grouped(counts.filtered)) }
             td { @if let Some(at) = output.row.last_sent { (moment(at)) } }
             td { @if let Some((at, why)) = &live.error { (why) div.dim { (moment(*at)) } } }
