@@ -31,6 +31,9 @@ pub use hec::HecOutput;
 pub use syslog::{SyslogOutput, Transport};
 pub use webhook::WebhookOutput;
 
+/// At most this much of an answer is read: a bulk answer has a line for each of 5,000 documents.
+const ANSWER_LIMIT: u64 = 16 << 20;
+
 /// One thing to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
@@ -225,7 +228,7 @@ impl Http {
     }
 
     fn send(&self, request: ureq::http::Request<Vec<u8>>, bounds: Bounds) -> Tried {
-        self.sender.send(request, bounds.time)
+        self.sender.send_for(request, bounds.time, ANSWER_LIMIT)
     }
 }
 

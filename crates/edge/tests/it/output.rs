@@ -275,6 +275,23 @@ fn elasticsearch_gets_our_ids_and_each_document_has_its_own_fate() {
     assert!(body(request).ends_with('\n'));
 }
 
+/// An answer that is larger than the batch was is read to its end.
+#[test]
+fn a_refusal_of_each_of_many_documents_is_understood() {
+    let reason = "failed to parse field [x] ".repeat(20);
+    let item = format!(
+        r#"{{"create":{{"status":400,"error":{{"type":"document_parsing_exception","reason":"{reason}"}}}}}}"#
+    );
+    let said = format!(
+        r#"{{"errors":true,"items":[{}]}}"#,
+        vec![item; 500].join(",")
+    );
+    assert!(said.len() > 64 * 1_024);
+    let server = Server::start(vec![answer("200 OK", "", &said)]);
+    let delivered = elastic(&server).deliver(&items(500), bounds(), now());
+    assert_eq!(words(&delivered), ["refused"; 500], "{}", delivered.answer);
+}
+
 #[test]
 fn what_elasticsearch_says_of_the_whole_decides() {
     for (behave, expected) in [

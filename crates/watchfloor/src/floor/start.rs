@@ -29,6 +29,9 @@ use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings:
 /// Journal entries that are read at once while the state is rebuilt.
 const REPLAY: u32 = 5_000;
 
+/// How long an end waits for receivers to answer.
+const OUTPUTS_TIME: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// A floor that runs, and what it takes to end it.
 pub(crate) struct Opened {
     /// The floor.
@@ -36,6 +39,7 @@ pub(crate) struct Opened {
     /// What is wrong with the content; errors among them mean that an item is left out.
     pub diagnostics: Vec<Diagnostic>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    outputs: Vec<tokio::task::JoinHandle<()>>,
     housekeeping: Option<(std_mpsc::Sender<()>, JoinHandle<()>)>,
     /// Held while the process lives: one process per data folder.
     _lock: File,
@@ -135,7 +139,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
             });
         })
         .context("cannot start a thread")?;
-    let mut tasks = vec![
+    let tasks = vec![
         task("responder", responder::run(Arc::clone(&floor), jobs)),
         task(
             "performer",
@@ -145,15 +149,17 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         task("ticker", player::ticker(Arc::clone(&floor))),
         task("sightings", super::sighting::keeper(Arc::clone(&floor))),
     ];
-    for line in floor.outputs.iter() {
-        let run = outputs::run(Arc::clone(&floor), Arc::clone(line));
-        tasks.push(task("output", run));
-    }
+    let outputs = floor
+        .outputs
+        .iter()
+        .map(|line| task("output", outputs::run(Arc::clone(&floor), Arc::clone(line))))
+        .collect();
     performer::resume(&floor, pending).await;
     Ok(Opened {
         floor,
         diagnostics,
         tasks,
+        outputs,
         housekeeping: Some((stop, housekeeping)),
         _lock: lock,
     })
@@ -212,7 +218,15 @@ impl Opened {
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        for task in &self.tasks {
+        // What is on its way to a receiver is noted when it answers, so that the next start does not
+        // send it again; one that does not answer is not waited for.
+        self.floor.stopping.send_replace(true);
+        let through = futures_util::future::join_all(&mut self.outputs);
+        let waited = tokio::time::timeout(OUTPUTS_TIME, through).await;
+        if waited.is_err() {
+            tracing::info!("an output was cut off; the next start sends its last batch again");
+        }
+        for task in self.tasks.iter().chain(&self.outputs) {
             task.abort();
         }
         if let Some((stop, thread)) = self.housekeeping.take() {

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::watch;
 use watchfloor_edge::{Delivered, Fate, Item};
 use watchfloor_store::{OutputCounts, OutputDeadRow};
 use watchfloor_types::{SignedDuration, Timestamp};
@@ -33,9 +34,13 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
     let mut passed = OutputCounts::default();
     let mut unsaved = false;
     let mut saved = Instant::now();
-    loop {
+    let mut stopping = floor.stopping.subscribe();
+    while !*stopping.borrow() {
         if line.lock().paused.is_some() {
-            line.changed.notified().await;
+            tokio::select! {
+                () = line.changed.notified() => {},
+                _ = stopping.wait_for(|stop| *stop) => return,
+            }
             continue;
         }
         heads.borrow_and_update();
@@ -53,6 +58,12 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
             tokio::select! {
                 changed = heads.changed() => if changed.is_err() { return },
                 () = line.changed.notified() => {},
+                _ = stopping.wait_for(|stop| *stop) => {
+                    if unsaved {
+                        note(&floor, &line, line.cursor(), passed, None, &[]).await;
+                    }
+                    return;
+                }
                 () = async { match save { Some(sleep) => sleep.await, None => std::future::pending().await } } => {
                     note(&floor, &line, line.cursor(), passed, None, &[]).await;
                     (passed, unsaved, saved) = (OutputCounts::default(), false, Instant::now());
@@ -72,7 +83,10 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
                     (passed, unsaved, saved) = (OutputCounts::default(), false, Instant::now());
                 }
             } else {
-                let done = send(&floor, &line, batch).await;
+                // None where the program ends before the receiver has all of it.
+                let Some(done) = send(&floor, &line, batch, &mut stopping).await else {
+                    return;
+                };
                 passed.sent = done.sent;
                 passed.refused = done.dead.len() as u64;
                 let last = (done.sent > 0).then(|| floor.clock.now());
@@ -113,16 +127,29 @@ struct Done {
     dead: Vec<OutputDeadRow>,
 }
 
-/// Sends a batch until each of its letters is taken or refused for good.
-async fn send(floor: &Floor, line: &Line, batch: Batch) -> Done {
+/// Sends a batch until each of its letters is taken or refused for good. When the program is told to
+/// end it finishes the try that is under way and no more: what is not through is sent again by the
+/// next start.
+async fn send(
+    floor: &Floor,
+    line: &Line,
+    batch: Batch,
+    stopping: &mut watch::Receiver<bool>,
+) -> Option<Done> {
     let mut done = Done::default();
     let mut waiting = batch.letters;
     let most = waiting.len();
     let mut size = most;
     line.lock().oldest = batch.oldest;
     while !waiting.is_empty() {
+        if *stopping.borrow() {
+            return None;
+        }
         if line.lock().paused.is_some() {
-            line.changed.notified().await;
+            tokio::select! {
+                () = line.changed.notified() => {},
+                _ = stopping.wait_for(|stop| *stop) => {},
+            }
             continue;
         }
         let count = size.clamp(1, waiting.len());
@@ -164,58 +191,57 @@ async fn send(floor: &Floor, line: &Line, batch: Batch) -> Done {
         waiting = later;
         let progress = waiting.len() < before;
         if stuck {
-            pause(floor, line, &answer, progress).await;
+            let wait = wait_after(floor, line, &answer, progress);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {},
+                // A person who resumes the output ends the wait.
+                () = line.changed.notified() => {},
+                _ = stopping.wait_for(|stop| *stop) => {},
+            }
         } else {
             size = (size * 2).min(most);
             let mut live = line.lock();
             (live.tries, live.next_try) = (0, None);
         }
     }
-    done
+    Some(done)
 }
 
 fn is_refused(fate: &Fate) -> bool {
     matches!(fate, Fate::Refused(_))
 }
 
-/// Waits before the next try: as long as the receiver wants, else twice as long each time. A person
-/// who resumes the output ends the wait.
-async fn pause(floor: &Floor, line: &Line, answer: &Delivered, progress: bool) {
+/// How long to wait before the next try: as long as the receiver wants, else twice as long each time.
+fn wait_after(floor: &Floor, line: &Line, answer: &Delivered, progress: bool) -> Duration {
     let why = answer.fates.iter().find_map(|fate| match fate {
         Fate::Later(why) => Some(why.clone()),
         Fate::Taken | Fate::Refused(_) => None,
     });
     let now = floor.clock.now();
-    let wait = {
-        let mut live = line.lock();
-        live.tries = if progress {
-            1
-        } else {
-            live.tries.saturating_add(1)
-        };
-        let wait = match answer.pause {
-            Some(asked) => asked.min(ASKED_LIMIT),
-            None => jittered(backoff(live.tries)),
-        };
-        let after = SignedDuration::try_from(wait).unwrap_or_default();
-        live.next_try = now.saturating_add(after).ok();
-        live.error = why.map(|why| (now, why));
-        // Once for an outage, not once for a try.
-        if live.tries == 1
-            && let Some((_, why)) = &live.error
-        {
-            tracing::warn!(
-                output = line.settings.name,
-                why,
-                "an output is not taken; it is tried again"
-            );
-        }
-        wait
+    let mut live = line.lock();
+    live.tries = if progress {
+        1
+    } else {
+        live.tries.saturating_add(1)
     };
-    tokio::select! {
-        () = tokio::time::sleep(wait) => {},
-        () = line.changed.notified() => {},
+    let wait = match answer.pause {
+        Some(asked) => asked.min(ASKED_LIMIT),
+        None => jittered(backoff(live.tries)),
+    };
+    let after = SignedDuration::try_from(wait).unwrap_or_default();
+    live.next_try = now.saturating_add(after).ok();
+    live.error = why.map(|why| (now, why));
+    // Once for an outage, not once for a try.
+    if live.tries == 1
+        && let Some((_, why)) = &live.error
+    {
+        tracing::warn!(
+            output = line.settings.name,
+            why,
+            "an output is not taken; it is tried again"
+        );
     }
+    wait
 }
 
 /// Doubles with every try in a row, from half a second to five minutes.
