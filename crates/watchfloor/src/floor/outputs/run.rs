@@ -39,7 +39,7 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
         if line.lock().paused.is_some() {
             tokio::select! {
                 () = line.changed.notified() => {},
-                _ = stopping.wait_for(|stop| *stop) => return,
+                () = told(&mut stopping) => return,
             }
             continue;
         }
@@ -58,7 +58,7 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
             tokio::select! {
                 changed = heads.changed() => if changed.is_err() { return },
                 () = line.changed.notified() => {},
-                _ = stopping.wait_for(|stop| *stop) => {
+                () = told(&mut stopping) => {
                     if unsaved {
                         note(&floor, &line, line.cursor(), passed, None, &[]).await;
                     }
@@ -96,6 +96,11 @@ pub(in crate::floor) async fn run(floor: Arc<Floor>, line: Arc<Line>) {
             line.cursor.store(end, Ordering::Release);
         }
     }
+}
+
+/// Ready when the program is told to end.
+async fn told(stopping: &mut watch::Receiver<bool>) {
+    drop(stopping.wait_for(|stop| *stop).await);
 }
 
 /// Notes how far the output has come, until the store takes it.
@@ -148,7 +153,7 @@ async fn send(
         if line.lock().paused.is_some() {
             tokio::select! {
                 () = line.changed.notified() => {},
-                _ = stopping.wait_for(|stop| *stop) => {},
+                () = told(stopping) => {},
             }
             continue;
         }
@@ -196,7 +201,7 @@ async fn send(
                 () = tokio::time::sleep(wait) => {},
                 // A person who resumes the output ends the wait.
                 () = line.changed.notified() => {},
-                _ = stopping.wait_for(|stop| *stop) => {},
+                () = told(stopping) => {},
             }
         } else {
             size = (size * 2).min(most);
