@@ -18,6 +18,7 @@ mod search;
 mod secrets;
 mod serve;
 mod settings;
+mod siem;
 mod web;
 
 fn main() {

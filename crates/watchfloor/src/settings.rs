@@ -1,9 +1,12 @@
 //! Settings: TOML plus `WATCHFLOOR_*`, read into raw structs and parsed once.
 
+mod output;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -13,6 +16,8 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 use watchfloor_types::{Diagnostic, Secret, SignedDuration, TenantId};
+
+pub(crate) use output::{Begin, OutputSettings, Sift};
 
 /// Everything a server needs to know, checked.
 #[derive(Debug, Clone)]
@@ -39,6 +44,8 @@ pub(crate) struct Settings {
     pub channels: BTreeMap<String, Endpoint>,
     /// What runbook actions may reach.
     pub targets: BTreeMap<String, Endpoint>,
+    /// Where findings, alerts and incidents go.
+    pub outputs: Vec<Arc<OutputSettings>>,
 }
 
 /// Whether clear text may leave this machine's loopback.
@@ -76,6 +83,8 @@ struct Raw {
     channel: BTreeMap<String, RawEndpoint>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     target: BTreeMap<String, RawEndpoint>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    output: Vec<output::RawOutput>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -115,6 +124,7 @@ impl Default for Raw {
             native_retention_days: 400,
             channel: BTreeMap::new(),
             target: BTreeMap::new(),
+            output: Vec::new(),
         }
     }
 }
@@ -238,6 +248,7 @@ impl Settings {
         };
         let channels = endpoints("channel", raw.channel);
         let targets = endpoints("target", raw.target);
+        let outputs = output::parse(raw.output, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -257,6 +268,7 @@ impl Settings {
             native_retention: SignedDuration::from_hours(24 * raw.native_retention_days),
             channels,
             targets,
+            outputs,
         })
     }
 
@@ -289,6 +301,7 @@ impl Settings {
             "retention_days": self.retention.as_hours() / 24,
             "native_retention_days": self.native_retention.as_hours() / 24,
             "channel": endpoints(&self.channels), "target": endpoints(&self.targets),
+            "output": output::shown(&self.outputs),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod dead;
+mod outputs;
 pub(crate) mod problem;
 pub(crate) mod read;
 mod sql;

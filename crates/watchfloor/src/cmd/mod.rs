@@ -9,6 +9,7 @@ mod demo;
 mod event;
 mod input;
 mod intel;
+mod outputs;
 mod reference;
 mod remote;
 mod report;
@@ -67,6 +68,7 @@ pub(crate) static ROWS: &[&[Row]] = &[
     event::ROWS,
     rule::ROWS,
     intel::ROWS,
+    outputs::ROWS,
     report::ROWS,
     content::ROWS,
     bench::ROWS,
@@ -149,6 +151,14 @@ static NOUNS: &[(&str, &str)] = &[
     ("exercise", "Exercises: list, start, report"),
     ("intel", "Threat intelligence"),
     ("indicator", "Indicators and sightings"),
+    (
+        "output",
+        "Where findings, alerts and incidents go: list, test, pause, resume",
+    ),
+    (
+        "dead",
+        "What receivers refused for good: list, show, replay",
+    ),
     ("report", "Documents from live state"),
     ("content", "Everything under content/: lint and test"),
     ("config", "Settings"),

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod intake;
+mod outputs;
 mod performer;
 mod player;
 pub(crate) mod processor;
@@ -11,6 +12,7 @@ mod sighting;
 mod start;
 
 pub(crate) use intake::FloorIntake;
+pub(crate) use outputs::{Again as OutputAgain, Line as OutputLine, Standing as OutputStanding};
 pub(crate) use player::Seen;
 pub(crate) use processor::{SYSTEM, SourceFigures};
 pub(crate) use responder::{Decided, Denied, Job};
@@ -71,6 +73,8 @@ pub(crate) struct Floor {
     /// For threads of ours that have to ask the store.
     pub runtime: tokio::runtime::Handle,
     sightings: Mutex<Vec<IndicatorMatch>>,
+    /// Findings, alerts and incidents on their way to other systems.
+    pub outputs: outputs::Outputs,
 }
 
 /// Entries that became durable together.

@@ -16,6 +16,7 @@ mod demo;
 mod durability;
 mod hostile;
 mod openapi;
+mod outputs;
 mod pages;
 mod program;
 mod rules;
