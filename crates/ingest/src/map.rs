@@ -229,7 +229,11 @@ impl Run<'_> {
         let time = shape
             .time
             .iter()
-            .find_map(|(slot, format)| found.all(*slot).find_map(|v| time::read(v, *format)))
+            .find_map(|(slot, format)| {
+                found.all(*slot).find_map(|v| {
+                    time::read(v, *format).or_else(|| time::without_year(v, self.frame.received))
+                })
+            })
             .or(outer.time)
             .unwrap_or(self.frame.received);
         let tenant = shape
