@@ -88,8 +88,13 @@ impl Stream {
                 }
             }
         }
-        if self.format.cut == Cut::Rows && self.header.is_none() {
-            self.take_header(buffer, more)?;
+        // A header that is not whole at the end is an error of the block.
+        if self.format.cut == Cut::Rows
+            && self.header.is_none()
+            && self.take_header(buffer, more).is_none()
+            && more == More::Follows
+        {
+            return None;
         }
         if buffer.is_empty() {
             return None;

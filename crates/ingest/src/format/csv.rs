@@ -30,7 +30,14 @@ pub(super) fn decode(body: &Bytes, limits: &Limits) -> Decoded {
     let rest = body.get(from..).unwrap_or_default();
     match Header::read(rest, None) {
         Some((header, read)) => rows(body, from + read, &header, limits),
-        None => Decoded::default(),
+        None => {
+            let mut out = Collector::new(body, limits);
+            if !blank(rest) {
+                let reason = "the header row is not whole: a quote is opened and not closed";
+                out.error(from..body.len(), 1, from, reason.to_owned());
+            }
+            out.out
+        }
     }
 }
 
@@ -272,6 +279,15 @@ mod tests {
         check("a\tb\n1\t2,3\t\n", &[r#"{"a":"1","b":"2,3"}"#], &[]);
         check("", &[], &[]);
         check("a,b\n", &[], &[]);
+        check(
+            "a,\"b\n1,2\n",
+            &[],
+            &[(
+                0,
+                1,
+                "the header row is not whole: a quote is opened and not closed",
+            )],
+        );
     }
 
     #[test]

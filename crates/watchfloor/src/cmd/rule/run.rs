@@ -187,12 +187,6 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
     floor.bar.finish_and_clear();
     floor.printer.end();
     floor.say(&seen);
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        context
-            .out
-            .note("interrupted: the findings are those up to there");
-        std::process::exit(130);
-    }
     Ok(if floor.failed > 0 {
         Exit::BadInput
     } else if floor.failing > 0 {
