@@ -127,7 +127,7 @@ pub fn of_record(data: &[u8]) {
     };
     let all: Vec<_> = sources().iter().collect();
     let chosen = all[usize::from(*first) % all.len()];
-    let recognised = sources().recognise(record, Some(chosen));
+    let recognised = sources().recognise(record, Some(chosen)).map(|(source, _)| source);
     for source in [Some(chosen), recognised].into_iter().flatten() {
         let good = Bytes::from(r#"{"a":1}"#);
         let frame = Frame {

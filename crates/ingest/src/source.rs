@@ -102,14 +102,20 @@ impl Sources {
         self.0.values()
     }
 
-    /// The source that a record of unknown origin belongs to, told by the `recognise` of each.
+    /// The source that a record of unknown origin belongs to, told by the `recognise` of each, and
+    /// the logsource that its event has; that is none where only the whole mapping can say.
     /// `likely`, where given, is asked first.
     #[must_use]
-    pub fn recognise(&self, record: &[u8], likely: Option<&Arc<Source>>) -> Option<&Arc<Source>> {
+    pub fn recognise(
+        &self,
+        record: &[u8],
+        likely: Option<&Arc<Source>>,
+    ) -> Option<(&Arc<Source>, Option<Logsource>)> {
         let tree = json::parse(record).ok()?;
         let likely = likely.and_then(|l| self.0.get(&l.id));
         let mut all = likely.into_iter().chain(self.0.values());
-        all.find(|s| s.recognises(&tree))
+        let source = all.find(|s| s.recognises(&tree))?;
+        Some((source, map::logsource(source, tree)))
     }
 
     /// How many there are.

@@ -136,7 +136,8 @@ fn item() -> impl Strategy<Value = (String, Value)> {
 
 fn selection() -> impl Strategy<Value = Value> {
     let map = proptest::collection::vec(item(), 1..3)
-        .prop_map(|items| Value::Object(items.into_iter().collect::<Map<_, _>>()));
+        .prop_map(|items| Value::Object(items.into_iter().collect::<Map<_, _>>()))
+        .boxed();
     prop_oneof![
         4 => map.clone(),
         1 => proptest::collection::vec(map.clone(), 1..3).prop_map(Value::from),

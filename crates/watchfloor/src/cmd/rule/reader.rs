@@ -83,22 +83,33 @@ impl<'s> Reader<'s> {
         self.source.is_some_and(|s| s.joins())
     }
 
-    /// The events of one record; or why there is none.
-    pub(super) fn events(
+    /// The events of one record; or why there is none. `wanted` is asked with the record and its
+    /// logsource, where that is known without mapping; where it says no, there are no events.
+    pub(super) fn events_if(
         &mut self,
         record: Bytes,
         seq: u64,
         now: Timestamp,
+        wanted: &mut dyn FnMut(&Bytes, Logsource) -> bool,
     ) -> Result<Vec<Event>, String> {
         // Rules name the fields of Windows events at the top.
         let record = windows::flatten(&record).map_or(record, Bytes::from);
         let named = self.parts != Logsource::default();
+        let mut outline = None;
         let source = match self.source {
             Some(source) => Some(source),
             // A logsource from the command line says what the records are.
-            None if named => None,
+            None if named => {
+                outline = Some(self.parts.clone());
+                None
+            }
             None => {
-                self.last = self.sources.recognise(&record, self.last);
+                let found = self.sources.recognise(&record, self.last);
+                self.last = found.as_ref().map(|(source, _)| *source);
+                outline = match found {
+                    Some((_, logsource)) => logsource,
+                    None => Some(Logsource::unknown()),
+                };
                 self.last
             }
         };
@@ -106,31 +117,21 @@ impl<'s> Reader<'s> {
             Some((_, count)) => *count += 1,
             None => self.seen.push((source, 1)),
         }
+        if let Some(logsource) = outline
+            && !wanted(&record, logsource)
+        {
+            return Ok(Vec::new());
+        }
         let mut events = match source.or(self.fallback) {
-            Some(by) => {
-                let frame = Frame {
-                    seq,
-                    received: now,
-                    source: by.id().clone(),
-                    tenant: self.tenant.clone(),
-                    mark: None,
-                    records: vec![record],
-                    refused: Vec::new(),
-                };
-                let mapped = if self.source.is_some() {
-                    by.map_frame(&frame, &mut self.joiner)
-                } else {
-                    by.map_alone(&frame)
-                };
-                if let Some(dead) = mapped.dead.into_iter().next() {
-                    return Err(dead.reason);
-                }
-                mapped.events
-            }
+            Some(by) => self.mapped(by, record, seq, now)?,
             None => {
                 let text = std::str::from_utf8(&record).map_err(|e| e.to_string())?;
-                let unknown = Logsource::default();
-                vec![event_of_json(text, unknown, Norm::default(), now)]
+                vec![event_of_json(
+                    text,
+                    Logsource::default(),
+                    Norm::default(),
+                    now,
+                )]
             }
         };
         for event in &mut events {
@@ -148,6 +149,43 @@ impl<'s> Reader<'s> {
             mine.service = over.service.clone().or(mine.service.take());
         }
         Ok(events)
+    }
+
+    /// The events of one record; or why there is none.
+    pub(super) fn events(
+        &mut self,
+        record: Bytes,
+        seq: u64,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, String> {
+        self.events_if(record, seq, now, &mut |_, _| true)
+    }
+
+    fn mapped(
+        &mut self,
+        by: &Source,
+        record: Bytes,
+        seq: u64,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, String> {
+        let frame = Frame {
+            seq,
+            received: now,
+            source: by.id().clone(),
+            tenant: self.tenant.clone(),
+            mark: None,
+            records: vec![record],
+            refused: Vec::new(),
+        };
+        let mapped = if self.source.is_some() {
+            by.map_frame(&frame, &mut self.joiner)
+        } else {
+            by.map_alone(&frame)
+        };
+        match mapped.dead.into_iter().next() {
+            Some(dead) => Err(dead.reason),
+            None => Ok(mapped.events),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
@@ -18,9 +18,9 @@ use std::{
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use indicatif::ProgressBar;
-use watchfloor_detect::{Correlator, Engine, Hit, Limits, Scratch};
+use watchfloor_detect::{Correlator, Engine, Hit, Limits, Scratch, event_of_json};
 use watchfloor_ingest::{Format, Sources, stream::Block};
-use watchfloor_types::{Event, Finding, Severity, Timestamp};
+use watchfloor_types::{Event, EventId, Finding, Logsource, Norm, Severity, Timestamp, View};
 
 use super::{
     Context,
@@ -30,7 +30,12 @@ use super::{
     reader::Reader,
     report, with_reader, with_rules,
 };
-use crate::{clock::Clock, content::Files, output::Exit, rulebook::Rulebook};
+use crate::{
+    clock::Clock,
+    content::Files,
+    output::{Exit, Form, Output},
+    rulebook::Rulebook,
+};
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
     with_reader(with_rules(c))
@@ -99,7 +104,13 @@ struct Record {
 pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let rules = read_rules(matches, "rules")?;
     let rulebook = Rulebook::compile(&rules);
-    report(context, &rules, &rulebook.diagnostics);
+    // Findings alone go to stdout.
+    let stderr = Context {
+        out: Output { form: Form::Text },
+        overrides: context.overrides.clone(),
+        server: None,
+    };
+    report(&stderr, &rules, &rulebook.diagnostics);
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
     let reader = match Reader::new(matches, &sources)? {
         Ok(reader) => reader,
@@ -156,7 +167,7 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
     let seen = std::thread::scope(|scope| {
         let ahead = threads * 2 + 2;
         let (work_in, work_out) = sync_channel::<Work>(ahead);
-        let work_out = Mutex::new(work_out);
+        let work_out = Arc::new(Mutex::new(work_out));
         let (done_in, done_out) = channel::<Outcome>();
         // A block may set out for each that has arrived.
         let (free_in, free_out) = sync_channel::<()>(ahead);
@@ -165,11 +176,12 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         }
         let (bar, stop, files) = (floor.bar.clone(), &stop, &files);
         scope.spawn(move || read(files, &asked, &bar, &work_in, &free_out, stop));
-        let work_out = &work_out;
+
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 let (reader, done) = (reader.another(), done_in.clone());
-                scope.spawn(move || work(engine, reader, work_out, &done, now))
+                let work_out = work_out.clone();
+                scope.spawn(move || work(engine, reader, &work_out, &done, now))
             })
             .collect();
         drop(done_in);
@@ -335,12 +347,30 @@ fn one(
 ) -> Result<Option<Record>, String> {
     let mut out: Option<Record> = None;
     let mut hits = Vec::new();
-    for event in reader.events(record, seq, now)? {
+    // Most records match nothing, and rules on the native record need no mapping to see that.
+    let id = EventId::of_record(now, seq, 0);
+    let mut wanted = |record: &bytes::Bytes, logsource: Logsource| {
+        if logsource.view() == View::Norm
+            || logsource.category.as_deref() == Some(Logsource::UNKNOWN)
+        {
+            return true;
+        }
+        let event = first_look(record, logsource, id, now);
+        hits.clear();
+        engine.match_event(&event, scratch, &mut hits);
+        !hits.is_empty()
+    };
+    let events = reader.events_if(record, seq, now, &mut wanted)?;
+    for event in events {
         let mut findings = Vec::new();
         // Event time drives correlations: the file is the past.
         engine.detect(&event, scratch, event.time, &mut hits, &mut findings);
         if hits.is_empty() {
             continue;
+        }
+        if event.logsource.category.as_deref() == Some(Logsource::UNKNOWN) {
+            // Rules for other logs hold of what is not there; only what was seen counts.
+            findings.retain(|f| !f.matched.is_empty());
         }
         let out = out.get_or_insert_with(|| Record {
             index: 0,
@@ -354,6 +384,14 @@ fn one(
         }
     }
     Ok(out)
+}
+
+/// A record as rules on the native record see it.
+fn first_look(record: &bytes::Bytes, logsource: Logsource, id: EventId, now: Timestamp) -> Event {
+    let mut event = event_of_json("", logsource, Norm::default(), now);
+    event.id = id;
+    event.native = record.clone();
+    event
 }
 
 /// Takes outcomes in order.
