@@ -3,7 +3,10 @@
 mod backtest;
 mod coverage;
 mod explain;
+mod feed;
 mod new;
+mod print;
+mod reader;
 mod run;
 
 use std::{
@@ -84,15 +87,29 @@ fn with_reader(c: clap::Command) -> clap::Command {
     c.arg(
         Arg::new("source")
             .long("source")
-            .help("Read the events by the mapping of this source, so that rules on canonical names match, too"),
+            .help("Read the events by the mapping of this source; recognised where it is not given"),
     )
     .arg(
         Arg::new("product")
             .long("product")
-            .help("Logsource of the events, where no source is named"),
+            .help("Logsource of the events, whatever the source says"),
     )
     .arg(Arg::new("category").long("category"))
     .arg(Arg::new("service").long("service"))
+    .arg(
+        Arg::new("format")
+            .long("format")
+            .value_parser(clap::builder::PossibleValuesParser::new(
+                watchfloor_ingest::FORMATS.iter().map(|f| f.id),
+            ))
+            .help("Format of the files; told by their content where it is not given"),
+    )
+    .arg(
+        Arg::new("delimiter")
+            .long("delimiter")
+            .value_parser(feed::delimiter)
+            .help("Separator of CSV: one character, or `tab`; told by the header row where it is not given"),
+    )
 }
 
 fn paths(c: clap::Command) -> clap::Command {
