@@ -68,6 +68,7 @@ mod diagnostics;
 mod engine;
 mod finding;
 mod fold;
+mod layout;
 mod modifier;
 mod op;
 mod pattern;
@@ -79,6 +80,7 @@ pub use correlate::{Correlator, Counters, Limits};
 pub use diagnostics::{Code, codes};
 pub use engine::{Engine, Explanation, Hit, ItemTrace, Scratch, SelectionTrace};
 pub use finding::ENTITY_FIELDS;
+pub use layout::layout;
 pub use modifier::{MODIFIERS, Modifier};
 pub use rule::{
     Aggregate, Document, Expect, Options, RuleMeta, Sample, SampleEvent, Status, Threshold,

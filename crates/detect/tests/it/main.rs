@@ -16,6 +16,7 @@ mod corpus;
 mod correlate;
 mod differential;
 mod findings;
+mod layout;
 mod load;
 mod mutation;
 mod regression;

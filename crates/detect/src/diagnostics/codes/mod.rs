@@ -82,4 +82,5 @@ pub(crate) mod code {
     pub(crate) const BAD_RUNBOOK: &str = "R045";
     pub(crate) const TOO_MANY_VARIANTS: &str = "R046";
     pub(crate) const TITLE_TOO_LONG: &str = "R047";
+    pub(crate) const LAYOUT_REFUSED: &str = "R080";
 }

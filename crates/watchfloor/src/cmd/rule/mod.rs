@@ -3,6 +3,8 @@
 mod backtest;
 mod coverage;
 mod explain;
+mod files;
+mod fmt;
 mod new;
 mod run;
 
@@ -29,6 +31,12 @@ pub(super) const ROWS: &[Row] = &[
         about: "Say what is wrong with rule files, with place and way out",
         args: paths,
         run: lint,
+    },
+    Row {
+        name: &["rule", "fmt"],
+        about: "Lay rule files out: order of keys, indentation, quotes; comments stay",
+        args: fmt::args,
+        run: fmt::run,
     },
     Row {
         name: &["rule", "test"],
@@ -104,7 +112,7 @@ fn paths(c: clap::Command) -> clap::Command {
     )
 }
 
-fn files(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
+fn named_rules(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
     read_rules(matches, "path")
 }
 
@@ -125,25 +133,17 @@ fn read_rules(matches: &ArgMatches, argument: &str) -> anyhow::Result<Vec<(Strin
 }
 
 fn read(path: &Path, all: &mut Vec<(String, String)>) -> anyhow::Result<()> {
-    let what = || format!("cannot read {}", path.display());
-    if path.is_dir() {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
-            .with_context(what)?
-            .map(|e| e.map(|e| e.path()))
-            .collect::<Result<_, _>>()
-            .with_context(what)?;
-        entries.sort();
-        return entries
-            .iter()
-            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yml" || e == "yaml"))
-            .try_for_each(|p| read(p, all));
+    let mut paths = Vec::new();
+    files::walk(path, &mut paths)?;
+    for path in paths {
+        // A file that is not UTF-8 is a finding about that file, not the end of the others.
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        all.push((
+            path.display().to_string(),
+            String::from_utf8_lossy(&bytes).into_owned(),
+        ));
     }
-    // A file that is not UTF-8 is a finding about that file, not the end of the others.
-    let bytes = std::fs::read(path).with_context(what)?;
-    all.push((
-        path.display().to_string(),
-        String::from_utf8_lossy(&bytes).into_owned(),
-    ));
     Ok(())
 }
 
@@ -158,7 +158,7 @@ fn report(context: &Context, files: &[(String, String)], diagnostics: &[Diagnost
 }
 
 fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = files(matches)?;
+    let files = named_rules(matches)?;
     let rulebook = Rulebook::compile(&files);
     report(context, &files, &rulebook.diagnostics);
     let errors = rulebook
@@ -180,7 +180,7 @@ fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
 }
 
 fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = files(matches)?;
+    let files = named_rules(matches)?;
     let rulebook = Rulebook::compile(&files);
     let errors: Vec<Diagnostic> = rulebook
         .diagnostics
