@@ -10,6 +10,9 @@ mod print;
 mod scalar;
 mod tree;
 
+pub(crate) use scalar::{is_plain, quoted};
+pub(crate) use tree::Source;
+
 use watchfloor_types::{Diagnostic, Level};
 
 use crate::{
@@ -115,6 +118,24 @@ fn equal(a: &Node, b: &Node) -> bool {
         }
         (Kind::Scalar(_) | Kind::List(_) | Kind::Map(_), _) => false,
     }
+}
+
+/// Line and column from 0, text, and whether it has its line to itself, of each comment. None where the file is not YAML.
+pub(crate) fn comments_of(text: &str) -> Vec<(usize, usize, String, bool)> {
+    let mut report = Report::new("");
+    // Depth and size are bounded there.
+    let read = yaml::read(text, &mut report);
+    let source = Source::new(text);
+    let Some(written) = (!read.is_empty()).then(|| tree::read(&source)).flatten() else {
+        return Vec::new();
+    };
+    tree::comments(&source, &written)
+        .into_iter()
+        .map(|c| {
+            let text = source.slice(c.start, c.end).trim_end().to_owned();
+            (source.line(c.start), c.column, text, c.own_line)
+        })
+        .collect()
 }
 
 #[cfg(test)]

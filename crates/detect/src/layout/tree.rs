@@ -51,13 +51,13 @@ pub(super) struct Comment {
 }
 
 /// The text with the byte of each line's start.
-pub(super) struct Source<'a> {
-    pub(super) text: &'a str,
+pub(crate) struct Source<'a> {
+    pub(crate) text: &'a str,
     lines: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             text,
@@ -65,7 +65,7 @@ impl<'a> Source<'a> {
         }
     }
     /// The byte at a line from 1 and a column from 0 in characters.
-    pub(super) fn byte(&self, line: usize, column: usize) -> usize {
+    pub(crate) fn byte(&self, line: usize, column: usize) -> usize {
         let start = self
             .lines
             .get(line.saturating_sub(1))
@@ -123,7 +123,7 @@ impl<'a> Source<'a> {
             .map_or(text, |at| text.get(..at).unwrap_or(text));
         code.rfind(['|', '>']).map(|at| begin + at)
     }
-    pub(super) fn slice(&self, start: usize, end: usize) -> &'a str {
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'a str {
         self.text.get(start..end).unwrap_or_default()
     }
 }

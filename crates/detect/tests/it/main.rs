@@ -19,5 +19,6 @@ mod findings;
 mod layout;
 mod load;
 mod mutation;
+mod practice;
 mod regression;
 mod semantics;

@@ -1,12 +1,16 @@
 //! `watchfloor rule …`: offline, without a floor.
 
 mod backtest;
+mod convert;
 mod coverage;
 mod explain;
 mod files;
 mod fmt;
+mod lint;
 mod new;
 mod run;
+mod sarif;
+mod tune;
 
 use std::{
     collections::BTreeMap,
@@ -29,8 +33,8 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["rule", "lint"],
         about: "Say what is wrong with rule files, with place and way out",
-        args: paths,
-        run: lint,
+        args: lint::args,
+        run: lint::run,
     },
     Row {
         name: &["rule", "fmt"],
@@ -61,6 +65,18 @@ pub(super) const ROWS: &[Row] = &[
         about: "What a rule would have found in stored events",
         args: backtest::args,
         run: backtest::run,
+    },
+    Row {
+        name: &["rule", "tune"],
+        about: "A filter from false positives, proved on them and on true positives",
+        args: tune::args,
+        run: tune::run,
+    },
+    Row {
+        name: &["rule", "convert"],
+        about: "Rules as queries of other systems, by sigma-cli",
+        args: convert::args,
+        run: convert::run,
     },
     Row {
         name: &["rule", "coverage"],
@@ -155,28 +171,6 @@ fn report(context: &Context, files: &[(String, String)], diagnostics: &[Diagnost
     context
         .out
         .diagnostics(diagnostics, &|p| texts.get(p).map(|t| (*t).to_owned()));
-}
-
-fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = named_rules(matches)?;
-    let rulebook = Rulebook::compile(&files);
-    report(context, &files, &rulebook.diagnostics);
-    let errors = rulebook
-        .diagnostics
-        .iter()
-        .filter(|d| d.level == Level::Error)
-        .count();
-    context.out.note(&format!(
-        "{} rules in {} files: {errors} errors, {} remarks",
-        rulebook.engine.documents().len(),
-        files.len(),
-        rulebook.diagnostics.len() - errors
-    ));
-    Ok(if rulebook.diagnostics.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Findings
-    })
 }
 
 fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
