@@ -81,7 +81,9 @@ mod yaml;
 
 pub use correlate::{Correlator, Counters, Limits};
 pub use diagnostics::{Code, codes};
-pub use engine::{Engine, Explanation, Hit, ItemTrace, Scratch, SelectionTrace};
+pub use engine::{
+    ClassCost, Costs, Engine, Explanation, Hit, ItemTrace, RuleCost, Scratch, SelectionTrace,
+};
 pub use finding::ENTITY_FIELDS;
 pub use layout::layout;
 pub use modifier::{MODIFIERS, Modifier};

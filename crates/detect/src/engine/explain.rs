@@ -152,7 +152,7 @@ impl Engine {
                 predicate: capped(&format!("{}{op}", if negated { "not " } else { "" })).to_owned(),
                 holds: holds != negated,
                 seen: state
-                    .seen(class, native, local, op)
+                    .seen(class, native, local)
                     .map(|s| capped(&s).to_owned()),
             });
         }
