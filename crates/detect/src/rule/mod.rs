@@ -12,8 +12,8 @@ pub use parse::{Options, parse_rules};
 pub use sample::{Expect, Sample, SampleEvent};
 
 pub(crate) use condition::Condition;
-pub(crate) use correlation::Correlation;
-pub(crate) use detection::{Detection, Field, Item, Selection};
+pub(crate) use correlation::{Correlation, read_timespan};
+pub(crate) use detection::{Detection, Field, Item, Selection, read as read_detection};
 pub(crate) use meta::json_to_norm;
 
 use std::{collections::BTreeMap, sync::Arc};
