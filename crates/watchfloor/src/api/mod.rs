@@ -1,9 +1,11 @@
 //! The API for programs: JSON over HTTP, described by `docs/openapi.json`.
 
-mod backtest;
+pub(crate) mod backtest;
 mod dead;
 pub(crate) mod problem;
 pub(crate) mod read;
+mod rules;
 mod sql;
+mod suppressions;
 pub(crate) mod view;
 pub(crate) mod write;

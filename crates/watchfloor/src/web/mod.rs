@@ -17,7 +17,7 @@ use axum::{
 
 use crate::{api, console::assets, floor::Floor};
 
-pub(crate) use act::DecidedView;
+pub(crate) use act::{DecidedView, put};
 
 /// Every route of the console and the API.
 pub(crate) fn router(floor: Arc<Floor>) -> Router {
