@@ -4,7 +4,7 @@ pub(crate) mod backtest;
 mod dead;
 pub(crate) mod problem;
 pub(crate) mod read;
-mod rules;
+pub(crate) mod rules;
 mod sql;
 mod suppressions;
 pub(crate) mod view;

@@ -21,7 +21,7 @@ use crate::{
     floor::Floor,
     rulebook::Rulebook,
     rules::{self, Fallen},
-    web::{DecidedView, put, session::Caller},
+    web::{DecidedView, decide, session::Caller},
 };
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -290,7 +290,7 @@ pub(crate) async fn push(
     Json(ask): Json<Text>,
 ) -> Answer<DecidedView> {
     let input = rules::admit::push(&ask.text, &ask.reason)?;
-    let decided = put(&floor, &who, Input::Rule(input)).await?;
+    let decided = decide(&floor, &who, Input::Rule(input)).await?;
     Ok(Json(DecidedView::of(&decided)))
 }
 

@@ -96,12 +96,16 @@ pub(crate) async fn input(
     Caller(who): Caller,
     Json(body): Json<Value>,
 ) -> Result<Json<DecidedView>, Problem> {
-    let decided = put(&floor, &who, parse(body)?).await?;
+    let decided = decide(&floor, &who, parse(body)?).await?;
     Ok(Json(DecidedView::of(&decided)))
 }
 
 /// Asks for a decision and waits until it is durable and, where it is about what runs, in force.
-pub(crate) async fn put(floor: &Arc<Floor>, who: &Who, input: Input) -> Result<Decided, Problem> {
+pub(crate) async fn decide(
+    floor: &Arc<Floor>,
+    who: &Who,
+    input: Input,
+) -> Result<Decided, Problem> {
     let input = admit(floor, input).await?;
     let decided = floor.ask(who.actor(), input).await.map_err(denied)?;
     if keeper::concerns(&decided.entries) {
@@ -150,7 +154,7 @@ pub(crate) async fn form(
         Ok(input) => input,
         Err(problem) => return refuse(&problem),
     };
-    match put(&floor, &who, input).await {
+    match decide(&floor, &who, input).await {
         Ok(_) => Redirect::to(&back).into_response(),
         Err(problem) => refuse(&problem),
     }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and its helpers are part of it"
 )]
 
+mod cycle;
 mod demo;
 mod durability;
 mod hostile;
