@@ -119,9 +119,13 @@ pub(crate) async fn show(
         .as_ref()
         .map_or_else(|| json!({"id": standing.id, "title": standing.title, "stage": standing.stage, "version": standing.version}), |d| line(d, &standing, &book));
     let tally = rule::tally(&state).remove(&standing.id).unwrap_or_default();
-    let samples = text
-        .as_deref()
-        .map(|text| rules::check::read(text, &book).0.json()["samples"].take());
+    let samples = text.as_deref().map(|text| {
+        rules::check::read(text, &book)
+            .0
+            .json()
+            .get("samples")
+            .cloned()
+    });
     let more = json!({
         "asked": rule, "text": text, "hash": standing.hash,
         "request": standing.life.and_then(|l| l.request.as_ref()).map(|r| json!({"to": r.to, "version": r.version, "hash": r.hash, "reason": r.reason, "by": r.by.to_string(), "at": r.at})),

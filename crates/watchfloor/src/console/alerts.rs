@@ -182,7 +182,7 @@ fn beside(state: &State, alert: &Alert, filter: &Filter, csrf: &str) -> Markup {
                     summary { "Close with a verdict" }
                     (act(csrf, "alert", "close", &format!("/alerts/{id}"), &html! {
                         (hidden("alert", &id))
-                        div.field { label for="verdict" { "Verdict" } select #verdict name="verdict" { @for v in Verdict::ALL { option value=(v) { (v) } } } }
+                        div.field { label for="verdict" { "Verdict" } select #verdict name="verdict" required { option value="" { "choose…" } @for v in Verdict::ALL { option value=(v) { (v) } } } }
                         (text_field("reason", "Reason"))
                         button type="submit" { "Close alert" }
                     }))

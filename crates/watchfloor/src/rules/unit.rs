@@ -59,11 +59,11 @@ impl Units {
     /// Reads every rule file of `files`.
     pub(crate) fn load(files: &Files) -> Self {
         let mut all = Self::default();
-        for (path, text) in files
-            .of("rules")
-            .iter()
-            .filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml"))
-        {
+        for (path, text) in files.of("rules").iter().filter(|(path, _)| {
+            std::path::Path::new(path)
+                .extension()
+                .is_some_and(|e| e.eq_ignore_ascii_case("yml") || e.eq_ignore_ascii_case("yaml"))
+        }) {
             let (units, wrong) = read(path, text);
             all.diagnostics.extend(wrong);
             for unit in units {
