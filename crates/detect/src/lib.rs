@@ -77,7 +77,9 @@ mod yaml;
 
 pub use correlate::{Correlator, Counters, Limits};
 pub use diagnostics::{Code, codes};
-pub use engine::{Engine, Explanation, Hit, ItemTrace, Scratch, SelectionTrace};
+pub use engine::{
+    ClassCost, Costs, Engine, Explanation, Hit, ItemTrace, RuleCost, Scratch, SelectionTrace,
+};
 pub use finding::ENTITY_FIELDS;
 pub use modifier::{MODIFIERS, Modifier};
 pub use rule::{

@@ -60,7 +60,7 @@ impl Engine {
         let mut scratch = Scratch::new();
         self.attach(&mut scratch);
         let native = text_of(event, &class);
-        scratch.read(event, &native, &class);
+        scratch.read(event, &native, &class, 1);
         let state = &mut scratch.state;
         let program = &class.shared.rules.first()?.program;
         let selections = rule
@@ -94,7 +94,7 @@ impl Engine {
         let class = Class::new([(position, &rule.program)], &self.asks);
         let mut state = State::default();
         let native = text_of(event, &class);
-        state.read(&class, &native, &event.norm);
+        state.read(&class, &native, &event.norm, 1);
         class
             .shared
             .rules
@@ -152,7 +152,7 @@ impl Engine {
                 predicate: capped(&format!("{}{op}", if negated { "not " } else { "" })).to_owned(),
                 holds: holds != negated,
                 seen: state
-                    .seen(class, native, local, op)
+                    .seen(class, native, local)
                     .map(|s| capped(&s).to_owned()),
             });
         }

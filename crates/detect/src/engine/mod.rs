@@ -1,15 +1,20 @@
 //! The engine: which rules does an event match?
 
+mod choice;
 mod class;
+mod cost;
 mod explain;
 mod expression;
-mod grams;
+mod inside;
 mod literal;
+mod order;
 mod program;
 mod record;
 mod state;
 mod table;
+mod whole;
 
+pub use cost::{ClassCost, Costs, RuleCost};
 pub use explain::{Explanation, ItemTrace, SelectionTrace};
 pub(crate) use record::{Paths, Raw, scan, unescape_into};
 
@@ -32,6 +37,7 @@ use crate::{
     rule::{Body, Condition, Detection, Document, Field, RuleMeta},
 };
 use class::Class;
+use cost::Known;
 use program::{Asks, Expr, Program};
 use state::State;
 
@@ -76,7 +82,11 @@ pub struct Hit(pub(crate) u32);
 #[derive(Debug, Default)]
 pub struct Scratch {
     token: Option<Arc<()>>,
-    classes: HashMap<Logsource, Arc<Class>>,
+    known: Vec<Known>,
+    by_logsource: HashMap<Logsource, usize>,
+    /// The kind of event that came last: the next is often of the same.
+    last: usize,
+    clock: Option<fn() -> u64>,
     state: State,
     /// The event last read, and the class it was read for.
     current: Option<(EventId, usize, Arc<Class>)>,
@@ -88,8 +98,17 @@ impl Scratch {
     pub fn new() -> Self {
         Self::default()
     }
-    fn read(&mut self, event: &Event, native: &str, class: &Arc<Class>) {
-        self.state.read(class, native, &event.norm);
+    /// The same with a clock of nanoseconds, so that [`Engine::costs`] knows times. One event of
+    /// 64 is timed.
+    #[must_use]
+    pub fn with_clock(clock: fn() -> u64) -> Self {
+        Self {
+            clock: Some(clock),
+            ..Self::default()
+        }
+    }
+    fn read(&mut self, event: &Event, native: &str, class: &Arc<Class>, at: u64) {
+        self.state.read(class, native, &event.norm, at);
         self.current = Some((event.id, event.native.as_ptr() as usize, class.clone()));
     }
 }
@@ -170,27 +189,69 @@ impl Engine {
     /// The rules that `event` matches, in the order of the engine, appended to `hits`. Rules
     /// that only feed correlations are among them.
     pub fn match_event(&self, event: &Event, scratch: &mut Scratch, hits: &mut Vec<Hit>) {
-        let class = self.class(&event.logsource, scratch);
+        let (at, class) = self.class(&event.logsource, scratch);
         let native = text_of(event, &class);
-        scratch.read(event, &native, &class);
+        let clock = scratch.clock.filter(|_| {
+            let known = scratch.known.get(at);
+            known.is_some_and(|k| k.tally.is_sampled())
+        });
+        let began = clock.map(|clock| clock());
+        let number = scratch.known.get(at).map_or(0, |k| k.tally.events());
+        scratch.read(event, &native, &class, number);
         let from = hits.len();
-        let candidates = std::mem::take(&mut scratch.state.candidates);
-        for candidate in &candidates {
-            if let Some(rule) = class.shared.rules.get(*candidate as usize)
-                && scratch
-                    .state
-                    .condition(&class, &native, &rule.program, &rule.program.condition)
-            {
-                hits.push(Hit(rule.rule));
+        let Scratch { known, state, .. } = scratch;
+        let candidates = std::mem::take(&mut state.candidates);
+        if let Some(Known { tally, .. }) = known.get_mut(at) {
+            let mut time = clock.map(|clock| clock());
+            tally.event(
+                native.len(),
+                time.zip(began).map(|(now, then)| now.saturating_sub(then)),
+            );
+            for candidate in &candidates {
+                let at = *candidate as usize;
+                let (Some(rule), Some(program)) =
+                    (class.shared.rules.get(at), class.programs.get(at))
+                else {
+                    continue;
+                };
+                let held = state.condition(&class, &native, program, &program.condition);
+                if held {
+                    hits.push(Hit(rule.rule));
+                }
+                let spent = clock.zip(time).map(|(clock, then)| {
+                    let now = clock();
+                    time = Some(now);
+                    now.saturating_sub(then)
+                });
+                tally.tried(*candidate, held, spent);
             }
         }
-        scratch.state.candidates = candidates;
+        state.candidates = candidates;
         if let Some(new) = hits.get_mut(from..) {
             new.sort_unstable();
         }
-        if class.is_ready_to_learn() {
-            self.learn(&class);
+        if state.has_learned_enough()
+            && let Some(new) = class.learned()
+        {
+            self.replace(&class, new);
         }
+    }
+
+    /// Finds the values that rules read and answers nothing: what reading alone costs, for
+    /// measurements. Gives how many values there are.
+    #[doc(hidden)]
+    pub fn read_only(&self, event: &Event, scratch: &mut Scratch) -> usize {
+        let (_, class) = self.class(&event.logsource, scratch);
+        let native = text_of(event, &class);
+        let mut values = 0;
+        let shared = &class.shared;
+        scan(
+            &native,
+            &shared.native,
+            shared.native_anywhere,
+            &mut |_, _| values += 1,
+        );
+        values
     }
 
     /// Findings of `hits` on `event`, appended to `out`, saying which values matched. Rules that
@@ -236,24 +297,49 @@ impl Engine {
         {
             *scratch = Scratch {
                 token: Some(self.token.clone()),
+                clock: scratch.clock,
                 ..Scratch::default()
             };
         }
     }
 
-    fn class(&self, logsource: &Logsource, scratch: &mut Scratch) -> Arc<Class> {
+    /// The class of events of this logsource, and its place in `scratch`.
+    fn class(&self, logsource: &Logsource, scratch: &mut Scratch) -> (usize, Arc<Class>) {
         self.attach(scratch);
-        if let Some(class) = scratch.classes.get(logsource)
-            && !class.replaced.load(Ordering::Relaxed)
+        let Scratch {
+            known,
+            by_logsource,
+            last,
+            ..
+        } = scratch;
+        let at = match known.get(*last) {
+            Some(same) if same.logsource == *logsource => Some(*last),
+            _ => by_logsource.get(logsource).copied(),
+        };
+        if let Some(at) = at
+            && let Some(there) = known.get_mut(at)
         {
-            return class.clone();
+            *last = at;
+            if there.class.replaced.load(Ordering::Relaxed) {
+                there.replace(self.shared_class(logsource));
+            }
+            if there.is_to_learn_again()
+                && let Some(new) = there.class.learning_again()
+            {
+                self.replace(&there.class, new);
+            }
+            return (at, there.class.clone());
         }
         let class = self.shared_class(logsource);
-        if scratch.classes.len() >= MAX_LOGSOURCES {
-            scratch.classes.clear();
+        if known.len() >= MAX_LOGSOURCES {
+            known.clear();
+            by_logsource.clear();
         }
-        scratch.classes.insert(logsource.clone(), class.clone());
-        class
+        let at = known.len();
+        known.push(Known::new(logsource, class.clone()));
+        by_logsource.insert(logsource.clone(), at);
+        *last = at;
+        (at, class)
     }
 
     fn shared_class(&self, logsource: &Logsource) -> Arc<Class> {
@@ -296,9 +382,9 @@ impl Engine {
         class
     }
 
-    /// Puts a class with better triggers in the place of `old`. What matches stays the same.
-    fn learn(&self, old: &Arc<Class>) {
-        let new = Arc::new(old.learned(&self.asks));
+    /// Puts a class with other triggers in the place of `old`. What matches stays the same.
+    fn replace(&self, old: &Arc<Class>, new: Class) {
+        let new = Arc::new(new);
         let mut classes = self.classes.write().unwrap_or_else(PoisonError::into_inner);
         let Classes {
             by_logsource,
@@ -321,17 +407,19 @@ impl Engine {
                 class.clone()
             }
             _ => {
-                let class = self.class(&event.logsource, scratch);
-                scratch.read(event, &text_of(event, &class), &class);
+                let (_, class) = self.class(&event.logsource, scratch);
+                scratch.read(event, &text_of(event, &class), &class, 1);
                 class
             }
         };
         let native = text_of(event, &class);
-        let Some(rule) = class.shared.rules.iter().find(|r| r.rule == hit.0) else {
+        // Rules of a class are in the order of the engine.
+        let rules = &class.shared.rules;
+        let found = rules.binary_search_by_key(&hit.0, |r| r.rule);
+        let Some(rule) = found.ok().and_then(|at| rules.get(at)) else {
             return Vec::new();
         };
         let mut trace = Trace {
-            engine: self,
             class: &class,
             native: &native,
             program: &rule.program,
@@ -356,7 +444,6 @@ fn text_of<'e>(event: &'e Event, class: &Class) -> Cow<'e, str> {
 }
 
 struct Trace<'a> {
-    engine: &'a Engine,
     class: &'a Class,
     native: &'a str,
     program: &'a Program,
@@ -405,18 +492,10 @@ impl Trace<'_> {
         if self.out.len() >= MAX_MATCHED {
             return;
         }
-        let Some(question) = self
-            .class
-            .shared
-            .asks
-            .get(ask as usize)
-            .and_then(|a| self.engine.asks.get(a.global))
-        else {
+        let Some(question) = self.class.shared.asks.get(ask as usize).map(|a| &a.ask) else {
             return;
         };
-        let value = state
-            .seen(self.class, self.native, ask, &question.op)
-            .unwrap_or_default();
+        let value = state.seen(self.class, self.native, ask).unwrap_or_default();
         self.out.push(MatchedField {
             field: match &question.field {
                 Field::Named(name) => name.to_string(),

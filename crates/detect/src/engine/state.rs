@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering;
 use watchfloor_types::{Norm, Value};
 
 use super::{
-    class::{Class, Way},
+    class::{Class, Learning, LocalAsk, Look, Way},
     program::{Expr, Program},
     record::{self, Raw, unescape_into},
+    table::Table,
+    whole::{Place, Whole},
 };
 use crate::{
-    fold::fold_into,
-    op::{Case, Number, Op, address},
+    fold::fold_onto,
+    op::{Case, How, Number, Op, address},
     rule::Condition,
 };
 
@@ -26,22 +28,37 @@ pub(super) struct State {
     heads: Vec<Head>,
     values: Vec<Val>,
     arena: String,
-    buffer: String,
-    second: String,
+    folds: String,
+    /// The record folded, and where in it keywords stand.
+    record: String,
+    places: Vec<Place>,
+    /// Whether the values for keywords were collected.
+    collected: bool,
+    /// Which event of its kind was read.
+    at: u64,
+    /// Whether the class has seen enough to choose better triggers.
+    enough: bool,
     pub(super) candidates: Vec<u32>,
 }
 
+/// The values of one field.
 #[derive(Debug, Clone, Copy, Default)]
 struct Head {
     epoch: u32,
     first: u32,
     last: u32,
+    /// How many asks were answered by themselves so far.
+    asked: u32,
+    /// Whether everything that is asked of the field was answered at once.
+    whole: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Val {
     next: u32,
     at: At,
+    /// Where it stands folded, once somebody asked.
+    folded: Option<(u32, u32)>,
 }
 
 /// Where the text of a value is.
@@ -49,6 +66,8 @@ struct Val {
 enum At {
     /// In the record, from and to.
     Record(u32, u32),
+    /// In the record, with escapes that nobody has resolved yet.
+    Escaped(u32, u32),
     /// In the arena.
     Arena(u32, u32),
     Null,
@@ -57,43 +76,170 @@ enum At {
 
 const NONE: u32 = u32::MAX;
 
+/// Bytes of a record for each value in it, roughly.
+const VALUE_BYTES: u32 = 40;
+
+/// So many asks of one field are answered by themselves before its whole table is.
+pub(super) const ONE_BY_ONE: u32 = 8;
+
 impl State {
-    /// Reads the event's values, answering quick asks as they come and collecting the rules to try.
-    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm) {
+    /// Reads the event's values, answering trigger asks as they come and collecting the rules to try.
+    /// `at` says which event of its kind this is.
+    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm, at: u64) {
         self.begin(class);
+        let (look, learning) = class.look(at);
+        self.at = at;
         let shared = &class.shared;
         if shared.reads_native {
-            let base = native.as_ptr() as usize;
-            record::scan(
-                native,
-                &shared.native,
-                shared.native_anywhere,
-                &mut |field, raw| {
-                    self.native(class, field, raw, native, base);
-                },
-            );
+            self.scan(class, look, native);
         }
         // Both are sorted by name: one walk through both finds what they share.
         let mut wanted = shared.norm.iter().peekable();
         for (name, value) in norm.iter() {
             while wanted.next_if(|(w, _)| w < name).is_some() {}
             if let Some((_, field)) = wanted.next_if(|(w, _)| w == name) {
-                self.norm(class, *field, value);
+                self.norm(class, look, *field, value);
             }
         }
         if let Some(field) = shared.norm_anywhere {
             for (_, value) in norm.iter() {
-                self.norm(class, field, value);
+                self.norm(class, look, field, value);
             }
         }
         for rule in &class.always {
             self.candidate(*rule);
         }
-        if let Some(learning) = &class.learning {
-            for (hits, holds) in learning.hits.iter().zip(&self.holds) {
-                if *holds == self.epoch {
-                    hits.fetch_add(1, Ordering::Relaxed);
+        if let Some(learning) = learning {
+            self.learn(class, learning, native);
+            self.enough = learning.is_enough();
+        }
+    }
+
+    fn scan(&mut self, class: &Class, look: &Look, native: &str) {
+        let shared = &class.shared;
+        let base = native.as_ptr() as usize;
+        let each = |state: &mut Self, anywhere: Option<u32>| {
+            record::scan(native, &shared.native, anywhere, &mut |field, raw| {
+                state.value(class, look, field, place(raw, base), native);
+            });
+        };
+        let Some(anywhere) = shared.native_anywhere else {
+            each(self, None);
+            return;
+        };
+        // Working memory is taken out, so that values can be noted meanwhile.
+        let mut places = std::mem::take(&mut self.places);
+        let written = match &look.keywords {
+            Some(keywords) => keywords.find(native, &mut self.record, &mut places),
+            // No keyword is a trigger: who asks for one collects the values.
+            None => look
+                .tables
+                .get(anywhere as usize)
+                .is_none_or(Table::is_empty),
+        };
+        if !written {
+            self.collected = true;
+            each(self, Some(anywhere));
+            if let Some(keywords) = &look.keywords {
+                self.keywords_by_value(class, native, keywords);
+            }
+        } else if places.is_empty() {
+            each(self, None);
+        } else {
+            let mut next = places.iter().peekable();
+            record::scan(native, &shared.native, Some(anywhere), &mut |field, raw| {
+                if field != anywhere {
+                    self.value(class, look, field, place(raw, base), native);
+                } else if let Raw::Plain(text) | Raw::Escaped(text) | Raw::Word(text) = raw {
+                    let from = (text.as_ptr() as usize).wrapping_sub(base) as u32;
+                    let to = from + text.len() as u32;
+                    while let Some(place) = next.next_if(|p| p.from < to) {
+                        if place.from >= from && place.to <= to {
+                            self.hold(class, place.ask);
+                        }
+                    }
                 }
+            });
+        }
+        self.places = places;
+    }
+
+    /// Answers keywords value by value.
+    fn keywords_by_value(&mut self, class: &Class, native: &str, keywords: &Whole) {
+        for ask in keywords.asks() {
+            if let Some(local) = class.shared.asks.get(ask as usize)
+                && self.witness(native, local).is_some()
+            {
+                self.hold(class, ask);
+            }
+        }
+    }
+
+    /// Collects the values for keywords, where that was not needed before.
+    fn collect(&mut self, class: &Class, native: &str, field: u32) {
+        if self.collected || class.shared.native_anywhere != Some(field) {
+            return;
+        }
+        self.collected = true;
+        let base = native.as_ptr() as usize;
+        let nothing = record::Paths::default();
+        record::scan(native, &nothing, Some(field), &mut |field, raw| {
+            let at = place(raw, base);
+            self.note(field, at);
+        });
+    }
+
+    /// Marks an ask as true, and has the rules tried of which it is a trigger.
+    fn hold(&mut self, class: &Class, ask: u32) {
+        let Some(slot) = self.holds.get_mut(ask as usize) else {
+            return;
+        };
+        if *slot == self.epoch {
+            return;
+        }
+        *slot = self.epoch;
+        for rule in class
+            .triggers
+            .get(ask as usize)
+            .map(AsRef::as_ref)
+            .unwrap_or_default()
+        {
+            self.candidate(*rule);
+        }
+    }
+
+    fn learn(&self, class: &Class, learning: &Learning, native: &str) {
+        // Keywords are looked for in the whole record; to take its values out is dear.
+        if let Some(field) = class.shared.native_anywhere
+            && let (Some(values), Some(bytes)) = (
+                learning.values.get(field as usize),
+                learning.bytes.get(field as usize),
+            )
+        {
+            values.fetch_add(native.len() as u32 / VALUE_BYTES, Ordering::Relaxed);
+            bytes.fetch_add(native.len() as u64, Ordering::Relaxed);
+        }
+        for (hits, holds) in learning.hits.iter().zip(&self.holds) {
+            if *holds == self.epoch {
+                hits.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let fields = self.heads.iter().zip(&learning.values).zip(&learning.bytes);
+        for (((head, values), bytes), field) in fields.zip(0u32..) {
+            if head.epoch != self.epoch || class.shared.native_anywhere == Some(field) {
+                continue;
+            }
+            if let Some(present) = learning.present.get(field as usize) {
+                present.fetch_add(1, Ordering::Relaxed);
+            }
+            let mut at = Some(head.first);
+            while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
+                values.fetch_add(1, Ordering::Relaxed);
+                if let At::Record(from, to) | At::Escaped(from, to) | At::Arena(from, to) = value.at
+                {
+                    bytes.fetch_add(u64::from(to - from), Ordering::Relaxed);
+                }
+                at = Some(value.next);
             }
         }
     }
@@ -109,52 +255,45 @@ impl State {
         self.memo.resize(asks, (0, false));
         let rules = grow(self.tried.len(), class.shared.rules.len());
         self.tried.resize(rules, 0);
-        let fields = grow(self.heads.len(), class.shared.tables.len());
+        let fields = grow(self.heads.len(), class.shared.fields);
         self.heads.resize(fields, Head::default());
         self.values.clear();
         self.arena.clear();
+        self.folds.clear();
         self.candidates.clear();
+        self.collected = false;
+        self.enough = false;
     }
 
-    fn native(&mut self, class: &Class, field: u32, raw: Raw<'_>, native: &str, base: usize) {
-        let at = match raw {
-            Raw::Plain(text) | Raw::Word(text) => {
-                // The slice lies in the record; its offset is the distance of the two starts.
-                let from = (text.as_ptr() as usize).wrapping_sub(base);
-                At::Record(from as u32, (from + text.len()) as u32)
-            }
-            Raw::Escaped(text) => {
-                let from = self.arena.len();
-                unescape_into(text, &mut self.arena);
-                At::Arena(from as u32, self.arena.len() as u32)
-            }
-            Raw::Null => At::Null,
-            Raw::Container => At::Container,
-        };
-        self.value(class, field, at, native);
+    /// Whether the event read was the last that its class needed to see.
+    pub(super) fn has_learned_enough(&self) -> bool {
+        self.enough
     }
 
-    fn norm(&mut self, class: &Class, field: u32, value: &Value) {
+    fn norm(&mut self, class: &Class, look: &Look, field: u32, value: &Value) {
         use std::fmt::Write as _;
         if let Value::List(items) = value {
-            self.value(class, field, At::Container, "");
+            self.value(class, look, field, At::Container, "");
             for item in items {
-                self.norm(class, field, item);
+                self.norm(class, look, field, item);
             }
             return;
         }
         let from = self.arena.len();
-        // Writing to a String cannot fail.
-        let _written = write!(self.arena, "{value}");
+        if let Value::Str(text) = value {
+            self.arena.push_str(text);
+        } else {
+            // Writing to a String cannot fail.
+            let _written = write!(self.arena, "{value}");
+        }
         let at = At::Arena(from as u32, self.arena.len() as u32);
-        self.value(class, field, at, "");
+        self.value(class, look, field, at, "");
     }
 
-    fn value(&mut self, class: &Class, field: u32, at: At, native: &str) {
+    /// Notes a value of a field; gives its position.
+    fn note(&mut self, field: u32, at: At) -> Option<u32> {
         let index = self.values.len() as u32;
-        let Some(head) = self.heads.get_mut(field as usize) else {
-            return;
-        };
+        let head = self.heads.get_mut(field as usize)?;
         if head.epoch == self.epoch {
             let last = head.last;
             head.last = index;
@@ -166,45 +305,93 @@ impl State {
                 epoch: self.epoch,
                 first: index,
                 last: index,
+                asked: 0,
+                whole: false,
             };
         }
-        self.values.push(Val { next: NONE, at });
-        let Some(table) = class
-            .shared
-            .tables
-            .get(field as usize)
-            .filter(|t| !t.is_empty())
-        else {
+        self.values.push(Val {
+            next: NONE,
+            at,
+            folded: None,
+        });
+        Some(index)
+    }
+
+    fn value(&mut self, class: &Class, look: &Look, field: u32, at: At, native: &str) {
+        let Some(index) = self.note(field, at) else {
             return;
         };
-        let mut buffer = std::mem::take(&mut self.buffer);
-        if let Some(text) = text_of(at, native, &self.arena) {
-            let (epoch, holds) = (self.epoch, &mut self.holds);
-            let (tried, candidates) = (&mut self.tried, &mut self.candidates);
-            table.find(text, &mut buffer, &mut |ask| {
-                let Some(slot) = holds.get_mut(ask as usize) else {
-                    return;
-                };
-                if *slot == epoch {
-                    return;
-                }
-                *slot = epoch;
-                for rule in class
-                    .triggers
-                    .get(ask as usize)
-                    .map(AsRef::as_ref)
-                    .unwrap_or_default()
-                {
-                    if let Some(seen) = tried.get_mut(*rule as usize)
-                        && *seen != epoch
-                    {
-                        *seen = epoch;
-                        candidates.push(*rule);
-                    }
-                }
-            });
+        // The first value of a field says that it is there.
+        if self
+            .heads
+            .get(field as usize)
+            .is_some_and(|h| h.first == index)
+        {
+            for rule in class
+                .presence
+                .get(field as usize)
+                .map(AsRef::as_ref)
+                .unwrap_or_default()
+            {
+                self.candidate(*rule);
+            }
         }
-        self.buffer = buffer;
+        let Some(table) = look.tables.get(field as usize).filter(|t| !t.is_empty()) else {
+            return;
+        };
+        if !self.prepare(index, native, table.reads_folded()) {
+            return;
+        }
+        let (text, folded) = both(&self.values, index, native, &self.arena, &self.folds);
+        let (epoch, holds) = (self.epoch, &mut self.holds);
+        let (tried, candidates) = (&mut self.tried, &mut self.candidates);
+        table.find(text, folded, &mut |ask| {
+            let Some(slot) = holds.get_mut(ask as usize) else {
+                return;
+            };
+            if *slot == epoch {
+                return;
+            }
+            *slot = epoch;
+            for rule in class
+                .triggers
+                .get(ask as usize)
+                .map(AsRef::as_ref)
+                .unwrap_or_default()
+            {
+                if let Some(seen) = tried.get_mut(*rule as usize)
+                    && *seen != epoch
+                {
+                    *seen = epoch;
+                    candidates.push(*rule);
+                }
+            }
+        });
+    }
+
+    /// Resolves the escapes of a value, and folds it where that is wanted. False where the value
+    /// has no text.
+    fn prepare(&mut self, index: u32, native: &str, fold: bool) -> bool {
+        let Some(value) = self.values.get_mut(index as usize) else {
+            return false;
+        };
+        match value.at {
+            At::Null | At::Container => return false,
+            At::Escaped(from, to) => {
+                let start = self.arena.len();
+                let text = native.get(from as usize..to as usize).unwrap_or_default();
+                unescape_into(text, &mut self.arena);
+                value.at = At::Arena(start as u32, self.arena.len() as u32);
+            }
+            At::Record(..) | At::Arena(..) => {}
+        }
+        if fold && value.folded.is_none() {
+            let start = self.folds.len();
+            let text = text_of(value.at, native, &self.arena).unwrap_or_default();
+            fold_onto(text, &mut self.folds);
+            value.folded = Some((start as u32, self.folds.len() as u32));
+        }
+        true
     }
 
     fn candidate(&mut self, rule: u32) {
@@ -280,34 +467,84 @@ impl State {
             return false;
         };
         match &local.way {
-            Way::Quick => self.holds.get(ask as usize) == Some(&self.epoch),
             Way::Exists => self.first(local.field).is_some(),
-            Way::Null => {
-                let mut at = self.first(local.field);
-                if at.is_none() {
-                    return true;
-                }
-                while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
-                    if matches!(value.at, At::Null) {
-                        return true;
-                    }
-                    at = Some(value.next);
-                }
-                false
+            Way::Null => self.is_null(local.field),
+            Way::Quick if class.look(self.at).0.answers.get(ask as usize) == Some(&true) => {
+                self.held(ask)
             }
-            Way::Slow { .. } => {
+            Way::Quick | Way::Slow { .. } => {
                 if let Some((epoch, answer)) = self.memo.get(ask as usize)
                     && *epoch == self.epoch
                 {
                     return *answer;
                 }
-                let answer = self.witness(class, native, ask).is_some();
+                self.collect(class, native, local.field);
+                if matches!(local.way, Way::Quick) && self.answer_whole(class, native, local.field)
+                {
+                    return self.held(ask);
+                }
+                let answer = self.witness(native, local).is_some();
                 if let Some(slot) = self.memo.get_mut(ask as usize) {
                     *slot = (self.epoch, answer);
                 }
                 answer
             }
         }
+    }
+
+    fn held(&self, ask: u32) -> bool {
+        self.holds.get(ask as usize) == Some(&self.epoch)
+    }
+
+    fn is_null(&self, field: u32) -> bool {
+        let mut at = self.first(field);
+        if at.is_none() {
+            return true;
+        }
+        while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
+            if matches!(value.at, At::Null) {
+                return true;
+            }
+            at = Some(value.next);
+        }
+        false
+    }
+
+    /// Whether everything that is asked of the field is answered in `holds`: once much has been
+    /// asked, one pass through its values is cheaper than one for each ask.
+    fn answer_whole(&mut self, class: &Class, native: &str, field: u32) -> bool {
+        let epoch = self.epoch;
+        let Some(head) = self.heads.get_mut(field as usize) else {
+            return false;
+        };
+        if head.epoch != epoch || head.whole {
+            // Of an absent field nothing holds, and nothing was marked.
+            return true;
+        }
+        head.asked += 1;
+        if head.asked <= ONE_BY_ONE {
+            return false;
+        }
+        head.whole = true;
+        let mut at = Some(head.first);
+        let Some(table) = class.shared.whole(field) else {
+            return false;
+        };
+        while let Some(index) = at
+            && let Some(value) = self.values.get(index as usize)
+        {
+            at = Some(value.next);
+            if self.prepare(index, native, table.reads_folded()) {
+                let (text, folded) = both(&self.values, index, native, &self.arena, &self.folds);
+                let holds = &mut self.holds;
+                table.find(text, folded, &mut |ask| {
+                    if let Some(slot) = holds.get_mut(ask as usize) {
+                        *slot = epoch;
+                    }
+                });
+            }
+        }
+        true
     }
 
     fn first(&self, field: u32) -> Option<u32> {
@@ -318,96 +555,87 @@ impl State {
     }
 
     /// The first value of the ask's field for which it holds, as its position.
-    fn witness(&mut self, class: &Class, native: &str, ask: u32) -> Option<u32> {
-        let local = class.shared.asks.get(ask as usize)?;
+    fn witness(&mut self, native: &str, local: &LocalAsk) -> Option<u32> {
         let mut at = self.first(local.field);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut second = std::mem::take(&mut self.second);
-        let mut found = None;
-        while let Some(index) = at
-            && let Some(value) = self.values.get(index as usize)
-        {
-            if let Some(text) = text_of(value.at, native, &self.arena)
-                && self.holds_for(native, &local.way, text, &mut buffer, &mut second)
-            {
-                found = Some(index);
-                break;
+        while let Some(index) = at {
+            if self.holds_for(native, local, index) {
+                return Some(index);
             }
-            at = Some(value.next);
+            at = self
+                .values
+                .get(index as usize)
+                .map(|v| v.next)
+                .filter(|next| *next != NONE);
         }
-        self.buffer = buffer;
-        self.second = second;
-        found
+        None
     }
 
-    fn holds_for(
-        &self,
-        native: &str,
-        way: &Way,
-        text: &str,
-        buffer: &mut String,
-        second: &mut String,
-    ) -> bool {
-        let Way::Slow { op, regex, other } = way else {
+    /// Whether an ask about texts holds for one value.
+    fn holds_for(&mut self, native: &str, local: &LocalAsk, index: u32) -> bool {
+        let op = &local.ask.op;
+        let fold = op.case() == Case::Ignored;
+        if !self.prepare(index, native, fold) {
             return false;
-        };
-        match op {
-            Op::Regex(_) => regex.as_ref().is_some_and(|r| r.is_match(text)),
-            Op::FieldRef { how, case, .. } => {
-                let left = cased(text, *case, buffer);
-                let mut at = self.first(*other);
-                while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
-                    if let Some(right) = text_of(value.at, native, &self.arena)
-                        && how.holds(left, cased(right, *case, second))
-                    {
+        }
+        if let Op::FieldRef { how, .. } = op {
+            let Way::Slow { other, .. } = local.way else {
+                return false;
+            };
+            let mut at = self.first(other);
+            while let Some(right) = at {
+                if self.prepare(right, native, fold) {
+                    let (left, left_folded) = self.both(index, native);
+                    let (text, folded) = self.both(right, native);
+                    let held = if fold {
+                        how.holds(left_folded, folded)
+                    } else {
+                        how.holds(left, text)
+                    };
+                    if held {
                         return true;
                     }
-                    at = Some(value.next);
                 }
-                false
+                at = self
+                    .values
+                    .get(right as usize)
+                    .map(|v| v.next)
+                    .filter(|next| *next != NONE);
             }
-            Op::Text { .. }
-            | Op::Glob { .. }
-            | Op::Number(_)
+            return false;
+        }
+        let (text, folded) = self.both(index, native);
+        let cased = if fold { folded } else { text };
+        match op {
+            Op::Text {
+                how: How::Contains,
+                literal,
+                ..
+            } => local.contains(cased, literal),
+            Op::Text { how, literal, .. } => how.holds(cased, literal),
+            Op::Glob { pattern, .. } => pattern.matches(cased),
+            Op::Regex(_) => match &local.way {
+                Way::Slow { regex, .. } => regex.as_ref().is_some_and(|r| r.is_match(text)),
+                Way::Quick | Way::Exists | Way::Null => false,
+            },
+            Op::Number(_)
             | Op::Cidr(_)
             | Op::Compare(..)
             | Op::Exists
             | Op::Null
+            | Op::FieldRef { .. }
             | Op::Time { .. }
-            | Op::Placeholder(_) => holds(op, text, buffer),
+            | Op::Placeholder(_) => holds(op, text),
         }
     }
 
     /// The value of `field` that makes `op` hold, as text; for asks about presence, the first.
-    pub(super) fn seen(
-        &mut self,
-        class: &Class,
-        native: &str,
-        ask: u32,
-        op: &Op,
-    ) -> Option<String> {
+    pub(super) fn seen(&mut self, class: &Class, native: &str, ask: u32) -> Option<String> {
         let local = class.shared.asks.get(ask as usize)?;
-        let index = if let Way::Slow { .. } = local.way {
-            self.witness(class, native, ask)
-        } else {
-            let mut at = self.first(local.field);
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let mut found = None;
-            while let Some(index) = at
-                && let Some(value) = self.values.get(index as usize)
-            {
-                if let Some(text) = text_of(value.at, native, &self.arena)
-                    && holds(op, text, &mut buffer)
-                {
-                    found = Some(index);
-                    break;
-                }
-                at = Some(value.next);
-            }
-            self.buffer = buffer;
-            found
-        };
-        let index = index.or_else(|| self.first(local.field))?;
+        self.collect(class, native, local.field);
+        let index = self
+            .witness(native, local)
+            .or_else(|| self.first(local.field))?;
+        self.prepare(index, native, false);
         let at = self.values.get(index as usize)?.at;
         Some(text_of(at, native, &self.arena).map_or_else(
             || {
@@ -420,31 +648,64 @@ impl State {
             ToOwned::to_owned,
         ))
     }
+
+    fn both<'a>(&'a self, index: u32, native: &'a str) -> (&'a str, &'a str) {
+        both(&self.values, index, native, &self.arena, &self.folds)
+    }
+}
+
+/// A value as it is and folded, where [`State::prepare`] made them.
+fn both<'a>(
+    values: &[Val],
+    index: u32,
+    native: &'a str,
+    arena: &'a str,
+    folds: &'a str,
+) -> (&'a str, &'a str) {
+    let Some(value) = values.get(index as usize) else {
+        return ("", "");
+    };
+    let folded = value
+        .folded
+        .and_then(|(from, to)| folds.get(from as usize..to as usize));
+    (
+        text_of(value.at, native, arena).unwrap_or_default(),
+        folded.unwrap_or_default(),
+    )
+}
+
+/// Where a value stands, in a record whose text begins at `base`.
+fn place(raw: Raw<'_>, base: usize) -> At {
+    // The slice lies in the record; its offset is the distance of the two starts.
+    let span = |text: &str| {
+        let from = (text.as_ptr() as usize).wrapping_sub(base);
+        (from as u32, (from + text.len()) as u32)
+    };
+    match raw {
+        Raw::Plain(text) | Raw::Word(text) => {
+            let (from, to) = span(text);
+            At::Record(from, to)
+        }
+        Raw::Escaped(text) => {
+            let (from, to) = span(text);
+            At::Escaped(from, to)
+        }
+        Raw::Null => At::Null,
+        Raw::Container => At::Container,
+    }
 }
 
 fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
     match at {
         At::Record(from, to) => native.get(from as usize..to as usize),
         At::Arena(from, to) => arena.get(from as usize..to as usize),
-        At::Null | At::Container => None,
+        At::Null | At::Container | At::Escaped(..) => None,
     }
 }
 
-fn cased<'a>(text: &'a str, case: Case, buffer: &'a mut String) -> &'a str {
-    match case {
-        Case::Kept => text,
-        Case::Ignored => {
-            fold_into(text, buffer);
-            buffer
-        }
-    }
-}
-
-/// Whether `op` holds for one value, by itself: the slow path that the tables must agree with.
-pub(super) fn holds(op: &Op, text: &str, buffer: &mut String) -> bool {
+/// Whether `op` holds for one text, where it asks of nothing else and minds no case.
+fn holds(op: &Op, text: &str) -> bool {
     match op {
-        Op::Text { how, case, literal } => how.holds(cased(text, *case, buffer), literal),
-        Op::Glob { case, pattern } => pattern.matches(cased(text, *case, buffer)),
         Op::Number(n) => Number::read(text) == Some(*n),
         Op::Cidr(net) => address(text).is_some_and(|ip| net.contains(&ip)),
         Op::Compare(compare, n) => {
@@ -459,6 +720,11 @@ pub(super) fn holds(op: &Op, text: &str, buffer: &mut String) -> bool {
             .of(text)
             .is_some_and(|v| compare.holds(v as f64, *value as f64)),
         // These need more than the text; the caller answers them.
-        Op::Null | Op::Regex(_) | Op::FieldRef { .. } | Op::Placeholder(_) => false,
+        Op::Text { .. }
+        | Op::Glob { .. }
+        | Op::Null
+        | Op::Regex(_)
+        | Op::FieldRef { .. }
+        | Op::Placeholder(_) => false,
     }
 }
