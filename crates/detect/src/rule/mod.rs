@@ -47,6 +47,14 @@ impl Document {
     pub fn is_correlation(&self) -> bool {
         matches!(self.body, Body::Correlation(_))
     }
+    /// Names and ids of the rules that it cannot do without; none for a rule over one event.
+    #[must_use]
+    pub fn references(&self) -> Vec<&str> {
+        match &self.body {
+            Body::Detection(_) => Vec::new(),
+            Body::Correlation(spec) => spec.rules.iter().map(|r| r.text.as_str()).collect(),
+        }
+    }
 }
 
 /// How mature a rule says it is (Sigma 2.1, "Status").

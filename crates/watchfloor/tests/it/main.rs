@@ -14,7 +14,9 @@
 
 #[path = "../../../detect/tests/it/corpus.rs"]
 #[expect(dead_code, reason = "shared with the tests of another crate")]
+#[allow(clippy::print_stdout, reason = "says what was skipped")]
 mod corpus;
+mod cycle;
 mod demo;
 mod durability;
 mod hostile;
