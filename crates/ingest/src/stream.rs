@@ -206,41 +206,39 @@ mod tests {
         let long = |n: usize| "x".repeat(n);
         for (body, records, errors) in [
             (
-                format!("{{"a":1}}\n{{"a":}}\n{{"a":\"{}\"}}\n", long(6_000)),
+                format!(r#"{{"a":1}}|{{"a":}}|{{"a":"{}"}}|"#, long(6_000)),
                 2,
                 1,
             ),
             (
                 format!(
-                    "[{{\"a\":\"]}}\\\"\"}},\n {{\"a\":}}, [1], {{\"b\":\"{}\"}} ]\n",
+                    r#"[{{"a":"]}}\\\""}},| {{"a":}}, [1], {{"b":"{}"}} ]|"#,
                     long(6_000)
                 ),
                 3,
                 1,
             ),
             (
-                format!(
-                    "{{\n \"a\": \"{}\"\n}}\n{{\n \"a\": 2\n}}\n42 ",
-                    long(6_000)
-                ),
+                format!(r#"{{| "a": "{}"|}}|{{| "a": 2|}}|42 "#, long(6_000)),
                 3,
                 0,
             ),
             (
                 format!(
-                    "{{\n \"a\": \"{}\"\n}}\n{{\n \"a\": [\n}}\n{{\n \"b\": 2\n}}\n",
+                    r#"{{| "a": "{}"|}}|{{| "a": [|}}|{{| "b": 2|}}|"#,
                     long(6_000)
                 ),
                 2,
                 1,
             ),
-            (format!("a,b\n1,\"x\n{}\"\n3\n4,5\n", long(6_000)), 2, 1),
+            (format!(r#"a,b|1,"x|{}"|3|4,5|"#, long(6_000)), 2, 1),
             (
-                format!("\u{feff}<34>1 - - - - - - {}\n<34>x\n", long(6_000)),
+                format!("\u{feff}<34>1 - - - - - - {}|<34>x|", long(6_000)),
                 2,
                 0,
             ),
         ] {
+            let body = body.replace('|', "\n");
             let format = sniff(&body.as_bytes()[..5_000]).unwrap();
             let whole = read(format, body.as_bytes(), usize::MAX);
             assert_eq!(

@@ -70,11 +70,6 @@ impl Header {
                     && seen.insert(n)
             })
     }
-
-    /// How many columns it names.
-    pub(super) fn columns(&self) -> usize {
-        self.names.len()
-    }
 }
 
 /// The separator that stands most often in the first line, outside of quotes.

@@ -103,9 +103,10 @@ fn is_csv(head: &[u8]) -> bool {
     };
     let decoded = csv::rows(&body, end, &header, &limits);
     let bad = decoded.errors.iter().filter(|e| e.index < LINES).count();
-    if decoded.records.is_empty() {
-        // A header alone, or one row without a line end.
-        return bad == 0 && header.columns() > 1 && end == head.len();
+    if decoded.records.is_empty() && bad == 0 {
+        // A header alone, or one long row whose end is not in sight.
+        let rest = head.get(end..).unwrap_or_default();
+        return rest.is_empty() || rest.contains(&b'"');
     }
     decoded.records.len() > bad * 4
 }
@@ -139,6 +140,7 @@ mod tests {
         );
         check("EventID,Channel,Image\n1,c,i\n2,c,\"i,j\"\n", "csv");
         check("a;b\n1;2\n", "csv");
+        check("a,b\n1,\"long", "csv");
         check("Dear Kim, hello\nhow are you, friend, today\n", "text");
         check("just text\n", "text");
         check("", "ndjson");
