@@ -206,6 +206,26 @@ pub(crate) enum Op {
     Placeholder(Box<str>),
 }
 
+impl Op {
+    /// Whether case counts in the texts that it compares.
+    pub(crate) fn case(&self) -> Case {
+        match self {
+            Self::Text { case, .. } | Self::Glob { case, .. } | Self::FieldRef { case, .. } => {
+                *case
+            }
+            Self::Number(_)
+            | Self::Regex(_)
+            | Self::Cidr(_)
+            | Self::Compare(..)
+            | Self::Exists
+            | Self::Null
+            | Self::Time { .. }
+            | Self::Array(_)
+            | Self::Placeholder(_) => Case::Kept,
+        }
+    }
+}
+
 /// The address that `text` writes, in a CIDR check.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok()

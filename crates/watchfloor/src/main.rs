@@ -15,10 +15,12 @@ mod library;
 mod output;
 mod pipeline;
 mod rulebook;
+mod rules;
 mod search;
 mod secrets;
 mod serve;
 mod settings;
+mod siem;
 mod web;
 
 fn main() {

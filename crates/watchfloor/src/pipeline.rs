@@ -305,4 +305,10 @@ pub(crate) fn maintain(floor: &Floor) {
     {
         tracing::error!(%error, "cannot forget old dead letters; it is tried again");
     }
+    if let Err(error) = floor
+        .runtime
+        .block_on(floor.store.output_dead_forget(before))
+    {
+        tracing::error!(%error, "cannot forget old dead letters of outputs; it is tried again");
+    }
 }

@@ -3,6 +3,7 @@
 //! cheaper holds already.
 
 use std::{
+    borrow::Cow,
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -10,12 +11,14 @@ use std::{
 use serde_json::Value;
 
 use super::{
+    answer,
     expression::Expression,
-    state::{self, At, State, text_of},
+    state::{At, State, text_of},
 };
 use crate::{
+    fold::folded,
     modifier::{Join, Negation},
-    op::Op,
+    op::{Case, Op},
     rule::{Condition, Detection, Field, Item, Selection},
 };
 
@@ -163,14 +166,21 @@ impl State {
                     end = from.saturating_add(length as u32);
                     holds
                 }
+                // With the quotes around it, the text is JSON.
+                At::Escaped(from, _) if from >= end => {
+                    array.holds_at(native.get(from as usize - 1..)?).0
+                }
                 At::Record(from, _) if from >= end => {
                     text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
                 }
-                // Where an escaped text stood is not known; after an array it is taken for a member.
+                // Where an escaped text stood is not known any more; after an array it is taken
+                // for a member.
                 At::Arena(..) if end == 0 => {
                     text_of(value.at, native, &self.arena).is_some_and(|t| array.holds_text(t))
                 }
-                At::Container(_) | At::Record(..) | At::Arena(..) | At::Null => false,
+                At::Container(_) | At::Escaped(..) | At::Record(..) | At::Arena(..) | At::Null => {
+                    false
+                }
             };
             if holds {
                 return Some(index);
@@ -272,12 +282,31 @@ impl Test {
             Self::Op(Op::Exists) => !found.is_empty(),
             Self::Op(Op::Null) => found.is_empty() || found.iter().any(|v| v.is_null()),
             Self::Op(Op::Array(ask)) => found.iter().any(|v| ask.holds(v)),
-            Self::Op(op) => {
-                let mut buffer = String::new();
-                texts(found, &mut |text| state::holds(op, text, &mut buffer))
-            }
+            Self::Op(op) => texts(found, &mut |text| of_text(op, text)),
             Self::Expression(expression) => texts(found, &mut |text| expression.is_match(text)),
         }
+    }
+}
+
+/// Whether an operator holds for one text.
+fn of_text(op: &Op, text: &str) -> bool {
+    let cased = |case: &Case| match case {
+        Case::Kept => Cow::Borrowed(text),
+        Case::Ignored => Cow::Owned(folded(text)),
+    };
+    match op {
+        Op::Text { how, case, literal } => how.holds(&cased(case), literal),
+        Op::Glob { case, pattern } => pattern.matches(&cased(case)),
+        Op::Number(_)
+        | Op::Regex(_)
+        | Op::Cidr(_)
+        | Op::Compare(..)
+        | Op::Exists
+        | Op::Null
+        | Op::FieldRef { .. }
+        | Op::Time { .. }
+        | Op::Array(_)
+        | Op::Placeholder(_) => answer::holds(op, text),
     }
 }
 

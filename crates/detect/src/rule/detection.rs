@@ -17,20 +17,28 @@ const MAX_OPS: usize = 100_000;
 
 /// What a detection is read with.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
+pub(crate) struct Given<'a> {
     pub(super) lists: &'a Lists,
     pub(super) brackets: Brackets,
 }
 
 /// What brackets in a field name are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Brackets {
+pub(crate) enum Brackets {
     /// A part of the name.
     Literal,
     /// Selectors of array members, from version 3 of the specification on.
     Select,
     /// The same, in a view that has no arrays of objects.
     Refuse,
+}
+
+/// Brackets as letters, and placeholders from `lists`.
+pub(crate) fn given(lists: &Lists) -> Given<'_> {
+    Given {
+        lists,
+        brackets: Brackets::Literal,
+    }
 }
 
 /// The detection section of a rule.
@@ -73,7 +81,7 @@ pub(crate) struct Item {
     pub(crate) absent: bool,
 }
 
-pub(super) fn read(node: &Node, given: Given, report: &mut Report) -> Option<Detection> {
+pub(crate) fn read(node: &Node, given: Given, report: &mut Report) -> Option<Detection> {
     let Some(entries) = node.map() else {
         report.error(
             code::WRONG_TYPE,

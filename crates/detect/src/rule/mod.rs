@@ -17,8 +17,8 @@ pub use pipeline::{Pipeline, parse_pipeline};
 pub use sample::{Expect, Sample, SampleEvent};
 
 pub(crate) use condition::Condition;
-pub(crate) use correlation::{Correlation, Judged, Timing, WindowMode};
-pub(crate) use detection::{Detection, Field, Item, Selection};
+pub(crate) use correlation::{Correlation, Judged, Timing, WindowMode, read_timespan};
+pub(crate) use detection::{Detection, Field, Item, Selection, given, read as read_detection};
 pub(crate) use filter::{Filter, apply as apply_filters};
 pub(crate) use meta::json_to_norm;
 
@@ -54,6 +54,14 @@ impl Document {
     #[must_use]
     pub fn is_correlation(&self) -> bool {
         matches!(self.body, Body::Correlation(_))
+    }
+    /// Names and ids of the rules that it cannot do without; none for a rule over one event.
+    #[must_use]
+    pub fn references(&self) -> Vec<&str> {
+        match &self.body {
+            Body::Detection(_) => Vec::new(),
+            Body::Correlation(spec) => spec.rules.iter().map(|r| r.text.as_str()).collect(),
+        }
     }
 }
 

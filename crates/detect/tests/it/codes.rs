@@ -6,12 +6,16 @@ use watchfloor_detect::{Engine, Options, codes, parse_lists, parse_pipeline, par
 
 const RULE: &str = "title: Example\nid: example\nlogsource:\n    product: windows\ndetection:\n    selection:\n        Image: x\n    condition: selection\n";
 
+use crate::practice::said;
+
 #[test]
 fn every_example_gives_its_code() {
     let mut shown = String::new();
     for code in codes() {
         // An example is a rule file, or a pipeline that a plain rule goes through.
-        let diagnostics = if code.example.starts_with("# lists") {
+        let diagnostics = if code.code >= "R080" {
+            said(code.example)
+        } else if code.example.starts_with("# lists") {
             parse_lists("example.yml", code.example).1
         } else if code.example.contains("transformations:") {
             let (pipeline, mut diagnostics) = parse_pipeline("example.yml", code.example);

@@ -23,11 +23,20 @@ use watchfloor_respond::{Entry, State};
 use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
 
-use super::{Floor, catalog::StoreCatalog, performer, player, processor, responder};
-use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings::Settings};
+use super::{Floor, catalog::StoreCatalog, outputs, performer, player, processor, responder};
+use crate::{
+    clock::Clock,
+    content::Files,
+    library,
+    rules::{self, Units},
+    settings::Settings,
+};
 
 /// Journal entries that are read at once while the state is rebuilt.
 const REPLAY: u32 = 5_000;
+
+/// How long an end waits for receivers to answer.
+const OUTPUTS_TIME: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// A floor that runs, and what it takes to end it.
 pub(crate) struct Opened {
@@ -37,6 +46,7 @@ pub(crate) struct Opened {
     pub diagnostics: Vec<Diagnostic>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
     processing: Option<JoinHandle<()>>,
+    outputs: Vec<tokio::task::JoinHandle<()>>,
     housekeeping: Option<(std_mpsc::Sender<()>, JoinHandle<()>)>,
     /// Held while the process lives: one process per data folder.
     _lock: File,
@@ -50,15 +60,25 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let lock = lock(&dir)?;
     let files = Files::load(settings.content_dir.as_deref())?;
     let (sources, mut diagnostics) = Sources::load(&files.of("sources"));
-    let (content, wrong) = library::load(&files);
+    let (mut content, wrong) = library::load(&files);
     diagnostics.extend(wrong);
-    let rulebook = Rulebook::load(&files);
-    diagnostics.extend(rulebook.diagnostics.iter().cloned());
+    let units = Units::load(&files);
+    content.rules = units.bases();
+    content.rule_heads = units.heads();
+    content.policy = settings.policy;
 
     let store = Store::open(dir.join("state.db"))
         .await
         .with_context(|| format!("cannot open the state store in {}", dir.display()))?;
     let (state, journal) = replay(&store, State::new(Arc::new(content))).await?;
+    let rulebook = rules::assemble(rules::wanted(&state, &units), &units);
+    diagnostics.extend(rulebook.diagnostics.iter().cloned());
+    for (rule, fallen) in &rulebook.fallen {
+        tracing::error!(
+            %rule, wanted = fallen.wanted, running = ?fallen.running, why = %fallen.why,
+            "the text in force of a rule cannot be run; the last good one runs, if there is one"
+        );
+    }
     // Read before anything new can be decided: what is pending now is what the last process left.
     let pending = store
         .pending_effects()
@@ -90,10 +110,13 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let (frames, to_process) = processor::queue();
     let (news, _) = broadcast::channel(4_096);
     let targets = Arc::new(targets(&settings)?);
+    let outputs = outputs::Outputs::open(&settings, &store).await?;
     let floor = Arc::new(Floor {
         settings,
         clock,
         files,
+        units,
+        rules_at: tokio::sync::watch::Sender::new(journal),
         sources,
         lake,
         store,
@@ -112,6 +135,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         stopping: tokio::sync::watch::Sender::new(false),
         runtime: tokio::runtime::Handle::current(),
         sightings: Mutex::default(),
+        outputs,
     });
 
     // What was accepted and not yet in files comes before anything new.
@@ -143,14 +167,24 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ),
         task("emitter", player::emitter(Arc::clone(&floor))),
         task("ticker", player::ticker(Arc::clone(&floor))),
+        task(
+            "rules",
+            rules::keeper::run(Arc::clone(&floor), floor.news()),
+        ),
         task("sightings", super::sighting::keeper(Arc::clone(&floor))),
     ];
+    let outputs = floor
+        .outputs
+        .iter()
+        .map(|line| task("output", outputs::run(Arc::clone(&floor), Arc::clone(line))))
+        .collect();
     performer::resume(&floor, pending).await;
     Ok(Opened {
         floor,
         diagnostics,
         tasks,
         processing: Some(processing),
+        outputs,
         housekeeping: Some((stop, housekeeping)),
         _lock: lock,
     })
@@ -217,7 +251,15 @@ impl Opened {
         {
             tracing::warn!("detection did not end in order; the next start reads stored events");
         }
-        for task in &self.tasks {
+        // What is on its way to a receiver is noted when it answers, so that the next start does not
+        // send it again; one that does not answer is not waited for.
+        self.floor.stopping.send_replace(true);
+        let through = futures_util::future::join_all(&mut self.outputs);
+        let waited = tokio::time::timeout(OUTPUTS_TIME, through).await;
+        if waited.is_err() {
+            tracing::info!("an output was cut off; the next start sends its last batch again");
+        }
+        for task in self.tasks.iter().chain(&self.outputs) {
             task.abort();
         }
         if let Some((stop, thread)) = self.housekeeping.take() {
