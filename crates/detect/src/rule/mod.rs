@@ -59,7 +59,7 @@ impl Document {
     #[must_use]
     pub fn references(&self) -> Vec<&str> {
         match &self.body {
-            Body::Detection(_) => Vec::new(),
+            Body::Detection(_) | Body::Filter(_) => Vec::new(),
             Body::Correlation(spec) => spec.rules.iter().map(|r| r.text.as_str()).collect(),
         }
     }
