@@ -1,6 +1,6 @@
 //! Rules: list, one with its life and figures, its texts, another text, and findings without an alert.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
@@ -56,7 +56,13 @@ pub(crate) async fn list(
             all.push(line(document, &standing, &book));
         }
     }
-    for standing in state.all_rules().iter().filter(|s| !s.stage.runs()) {
+    let there: BTreeSet<&RuleId> = book
+        .engine
+        .documents()
+        .iter()
+        .map(|d| d.meta().id())
+        .collect();
+    for standing in state.all_rules().iter().filter(|s| !there.contains(&s.id)) {
         if let Some(document) = document_of(&floor, &state, standing) {
             all.push(line(&document, standing, &book));
         }

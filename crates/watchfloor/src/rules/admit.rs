@@ -7,7 +7,7 @@ use watchfloor_respond::{Input, rule};
 use watchfloor_types::{Level, RuleId};
 
 use super::{
-    assemble::{assemble, wanted, wanted_if},
+    assemble::{assemble, wanted_if},
     unit::one,
 };
 use crate::{api::problem::Problem, floor::Floor};
@@ -100,23 +100,16 @@ async fn fits(
     to: rule::Stage,
     version: u32,
 ) -> Result<(), Problem> {
-    let (now, then) = {
+    let then = {
         let state = floor.state();
         let head = state.rule_head(rule).clone();
-        (
-            wanted(&state, &floor.units),
-            wanted_if(&state, &floor.units, &head, to, version),
-        )
+        wanted_if(&state, &floor.units, &head, to, version)
     };
     let builder = Arc::clone(floor);
-    let (now, then) = tokio::task::spawn_blocking(move || {
-        (
-            assemble(now, &builder.units),
-            assemble(then, &builder.units),
-        )
-    })
-    .await
-    .map_err(|e| Problem::internal(&e))?;
+    let then = tokio::task::spawn_blocking(move || assemble(then, &builder.units))
+        .await
+        .map_err(|e| Problem::internal(&e))?;
+    let now = floor.rulebook();
     let new = then
         .fallen
         .iter()

@@ -1,6 +1,6 @@
 //! Pages about rules and suppressions.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Form,
@@ -53,7 +53,17 @@ pub(crate) async fn list(
                 });
             }
         }
-        for standing in state.all_rules().into_iter().filter(|s| !s.stage.runs()) {
+        let there: BTreeSet<&RuleId> = book
+            .engine
+            .documents()
+            .iter()
+            .map(|d| d.meta().id())
+            .collect();
+        for standing in state
+            .all_rules()
+            .into_iter()
+            .filter(|s| !there.contains(&s.id))
+        {
             if let Some(document) = document_of(&floor, state, &standing) {
                 lines.push(Line { document, standing });
             }
