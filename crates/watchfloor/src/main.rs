@@ -8,6 +8,7 @@ mod clock;
 mod cmd;
 mod console;
 mod content;
+mod continuity;
 mod doc;
 mod floor;
 mod library;
@@ -19,6 +20,7 @@ mod search;
 mod secrets;
 mod serve;
 mod settings;
+mod siem;
 mod web;
 
 fn main() {

@@ -1,9 +1,12 @@
 //! Settings: TOML plus `WATCHFLOOR_*`, read into raw structs and parsed once.
 
+mod output;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -14,6 +17,8 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use watchfloor_respond::rule::{FourEyes, Policy};
 use watchfloor_types::{Diagnostic, Secret, SignedDuration, TenantId};
+
+pub(crate) use output::{Begin, OutputSettings, Sift};
 
 /// Everything a server needs to know, checked.
 #[derive(Debug, Clone)]
@@ -42,6 +47,8 @@ pub(crate) struct Settings {
     pub channels: BTreeMap<String, Endpoint>,
     /// What runbook actions may reach.
     pub targets: BTreeMap<String, Endpoint>,
+    /// Where findings, alerts and incidents go.
+    pub outputs: Vec<Arc<OutputSettings>>,
 }
 
 /// Whether clear text may leave this machine's loopback.
@@ -81,6 +88,8 @@ struct Raw {
     channel: BTreeMap<String, RawEndpoint>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     target: BTreeMap<String, RawEndpoint>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    output: Vec<output::RawOutput>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -147,6 +156,7 @@ impl Default for Raw {
             suppressions: RawSuppressions::default(),
             channel: BTreeMap::new(),
             target: BTreeMap::new(),
+            output: Vec::new(),
         }
     }
 }
@@ -271,6 +281,7 @@ impl Settings {
         };
         let channels = endpoints("channel", raw.channel);
         let targets = endpoints("target", raw.target);
+        let outputs = output::parse(raw.output, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -295,6 +306,7 @@ impl Settings {
             },
             channels,
             targets,
+            outputs,
         })
     }
 
@@ -329,6 +341,7 @@ impl Settings {
             "rules": {"four_eyes": self.policy.rules == FourEyes::Required},
             "suppressions": {"four_eyes": self.policy.suppressions == FourEyes::Required, "max_days": self.policy.longest.as_hours() / 24},
             "channel": endpoints(&self.channels), "target": endpoints(&self.targets),
+            "output": output::shown(&self.outputs),
         })
     }
 }

@@ -238,6 +238,7 @@ fn guess(op: &Op) -> f64 {
         | Op::Null
         | Op::FieldRef { .. }
         | Op::Time { .. }
+        | Op::Array(_)
         | Op::Placeholder(_) => 1.0,
     }
 }

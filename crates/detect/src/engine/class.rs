@@ -86,8 +86,8 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 pub(super) struct ClassRule {
-    /// Position in the engine.
-    pub(super) rule: u32,
+    /// Its slot in the engine.
+    pub(super) slot: u32,
     /// In the order of the rule, which is the order in which matched fields are told.
     pub(super) program: Program,
 }
@@ -167,7 +167,7 @@ impl Shared {
 }
 
 impl Class {
-    /// Compiles `rules`, each with its position in the engine.
+    /// Compiles `rules`, each with its slot in the engine.
     pub(super) fn new<'a>(
         rules: impl IntoIterator<Item = (u32, &'a Program)>,
         asks: &Asks,
@@ -331,7 +331,7 @@ impl Shared {
         let mut locals: Vec<LocalAsk> = Vec::new();
         let mut fields = Fields::default();
         let mut class_rules = Vec::new();
-        for (rule, program) in rules {
+        for (slot, program) in rules {
             for global in program.asks() {
                 if local.contains_key(&global) {
                     continue;
@@ -353,6 +353,7 @@ impl Shared {
                     | Op::Cidr(_)
                     | Op::Compare(..)
                     | Op::Time { .. }
+                    | Op::Array(_)
                     | Op::Placeholder(_) => Way::Slow {
                         regex: asks.regex(global).cloned(),
                         other: field,
@@ -368,7 +369,7 @@ impl Shared {
             }
             let renumber = |global: u32| local.get(&global).copied().unwrap_or(u32::MAX);
             class_rules.push(ClassRule {
-                rule,
+                slot,
                 program: program.renumbered(&renumber),
             });
         }

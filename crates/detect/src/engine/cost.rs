@@ -181,13 +181,15 @@ impl Engine {
                 if one.tried == 0 {
                     continue;
                 }
-                let Some(meta) = self.rules.get(there.rule as usize).map(|r| &r.meta) else {
+                let order = self.slots.get(there.slot as usize).copied().flatten();
+                let rule = order.and_then(|order| self.rules.get(order as usize));
+                let Some(meta) = rule.map(|r| &r.meta) else {
                     continue;
                 };
                 let nanos = tally.whole(one.nanos);
                 class.tried += one.tried;
                 class.try_nanos = sum(class.try_nanos, nanos);
-                let cost = by_rule.entry(there.rule).or_insert_with(|| RuleCost {
+                let cost = by_rule.entry(there.slot).or_insert_with(|| RuleCost {
                     rule: meta.id.clone(),
                     tried: 0,
                     matched: 0,

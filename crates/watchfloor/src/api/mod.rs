@@ -2,6 +2,7 @@
 
 pub(crate) mod backtest;
 mod dead;
+mod outputs;
 pub(crate) mod problem;
 pub(crate) mod read;
 pub(crate) mod rules;

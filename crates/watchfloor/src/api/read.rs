@@ -49,6 +49,22 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         .route("/api/v1/dead-letters", get(super::dead::list))
         .route("/api/v1/dead-letters/replay", post(super::dead::replay))
         .route("/api/v1/dead-letters/{id}", get(super::dead::show))
+        .route("/api/v1/outputs", get(super::outputs::list))
+        .route("/api/v1/outputs/{name}/test", post(super::outputs::test))
+        .route("/api/v1/outputs/{name}/pause", post(super::outputs::pause))
+        .route(
+            "/api/v1/outputs/{name}/resume",
+            post(super::outputs::resume),
+        )
+        .route("/api/v1/output-dead-letters", get(super::outputs::dead))
+        .route(
+            "/api/v1/output-dead-letters/replay",
+            post(super::outputs::replay),
+        )
+        .route(
+            "/api/v1/output-dead-letters/{output}/{id}",
+            get(super::outputs::show),
+        )
         .route(
             "/api/v1/rules",
             get(super::rules::list).post(super::rules::push),
@@ -110,6 +126,13 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         super::dead::list,
         super::dead::show,
         super::dead::replay,
+        super::outputs::list,
+        super::outputs::test,
+        super::outputs::pause,
+        super::outputs::resume,
+        super::outputs::dead,
+        super::outputs::show,
+        super::outputs::replay,
         super::rules::list,
         super::rules::push,
         super::rules::check,
@@ -158,7 +181,7 @@ async fn health(State(floor): State<Arc<Floor>>) -> Json<Value> {
         (false, false) => "ok",
     };
     Json(
-        json!({"status": status, "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight()}),
+        json!({"status": status, "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight(), "outputs": floor.outputs.health(floor.journal())}),
     )
 }
 

@@ -10,6 +10,7 @@ mod demo;
 mod event;
 mod input;
 mod intel;
+mod outputs;
 mod reference;
 mod remote;
 mod report;
@@ -71,6 +72,7 @@ pub(crate) static ROWS: &[&[Row]] = &[
     cycle::ROWS,
     suppression::ROWS,
     intel::ROWS,
+    outputs::ROWS,
     report::ROWS,
     content::ROWS,
     bench::ROWS,
@@ -158,6 +160,14 @@ static NOUNS: &[(&str, &str)] = &[
     ("exercise", "Exercises: list, start, report"),
     ("intel", "Threat intelligence"),
     ("indicator", "Indicators and sightings"),
+    (
+        "output",
+        "Where findings, alerts and incidents go: list, test, pause, resume",
+    ),
+    (
+        "dead",
+        "What receivers refused for good: list, show, replay",
+    ),
     ("report", "Documents from live state"),
     ("content", "Everything under content/: lint and test"),
     ("config", "Settings"),

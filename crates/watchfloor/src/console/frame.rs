@@ -59,7 +59,11 @@ static NAVIGATION: &[(&str, &[Place])] = &[
     ),
     (
         "Run",
-        &[("/sources", "Sources", ""), ("/settings", "Settings", "")],
+        &[
+            ("/sources", "Sources", ""),
+            ("/outputs", "Outputs", ""),
+            ("/settings", "Settings", ""),
+        ],
     ),
 ];
 

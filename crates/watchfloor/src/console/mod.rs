@@ -10,6 +10,7 @@ pub(crate) mod form;
 pub(crate) mod frame;
 pub(crate) mod incidents;
 pub(crate) mod now;
+pub(crate) mod outputs;
 pub(crate) mod rule_edit;
 pub(crate) mod rules;
 pub(crate) mod runs;

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod intake;
+mod outputs;
 mod performer;
 mod player;
 pub(crate) mod processor;
@@ -11,6 +12,7 @@ mod sighting;
 mod start;
 
 pub(crate) use intake::FloorIntake;
+pub(crate) use outputs::{Again as OutputAgain, Line as OutputLine, Standing as OutputStanding};
 pub(crate) use player::Seen;
 pub(crate) use processor::{SYSTEM, SourceFigures};
 pub(crate) use responder::{Decided, Denied, Job};
@@ -20,7 +22,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -70,11 +72,15 @@ pub(crate) struct Floor {
     pub emissions: AtomicUsize,
     /// Figures by source since the start.
     pub figures: Mutex<BTreeMap<SourceId, SourceFigures>>,
+    /// Set when the floor closes: detection writes down where it is, and ends.
+    pub closing: AtomicBool,
     /// Set when the server is told to stop.
     pub stopping: tokio::sync::watch::Sender<bool>,
     /// For threads of ours that have to ask the store.
     pub runtime: tokio::runtime::Handle,
     sightings: Mutex<Vec<IndicatorMatch>>,
+    /// Findings, alerts and incidents on their way to other systems.
+    pub outputs: outputs::Outputs,
 }
 
 /// Entries that became durable together.

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicU64, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc as std_mpsc,
     },
     thread::JoinHandle,
@@ -23,7 +23,7 @@ use watchfloor_respond::{Entry, State};
 use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
 
-use super::{Floor, catalog::StoreCatalog, performer, player, processor, responder};
+use super::{Floor, catalog::StoreCatalog, outputs, performer, player, processor, responder};
 use crate::{
     clock::Clock,
     content::Files,
@@ -35,6 +35,9 @@ use crate::{
 /// Journal entries that are read at once while the state is rebuilt.
 const REPLAY: u32 = 5_000;
 
+/// How long an end waits for receivers to answer.
+const OUTPUTS_TIME: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// A floor that runs, and what it takes to end it.
 pub(crate) struct Opened {
     /// The floor.
@@ -42,6 +45,8 @@ pub(crate) struct Opened {
     /// What is wrong with the content; errors among them mean that an item is left out.
     pub diagnostics: Vec<Diagnostic>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    processing: Option<JoinHandle<()>>,
+    outputs: Vec<tokio::task::JoinHandle<()>>,
     housekeeping: Option<(std_mpsc::Sender<()>, JoinHandle<()>)>,
     /// Held while the process lives: one process per data folder.
     _lock: File,
@@ -105,6 +110,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let (frames, to_process) = processor::queue();
     let (news, _) = broadcast::channel(4_096);
     let targets = Arc::new(targets(&settings)?);
+    let outputs = outputs::Outputs::open(&settings, &store).await?;
     let floor = Arc::new(Floor {
         settings,
         clock,
@@ -125,9 +131,11 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ledger: player::Ledger::default(),
         emissions: AtomicUsize::new(0),
         figures: Mutex::default(),
+        closing: AtomicBool::new(false),
         stopping: tokio::sync::watch::Sender::new(false),
         runtime: tokio::runtime::Handle::current(),
         sightings: Mutex::default(),
+        outputs,
     });
 
     // What was accepted and not yet in files comes before anything new.
@@ -137,7 +145,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
             .push(frame.context("cannot read the write-ahead log")?);
     }
     let worker = Arc::clone(&floor);
-    std::thread::Builder::new()
+    let processing = std::thread::Builder::new()
         .name("process".into())
         .spawn(move || or_end("detection", || processor::run(&worker, &to_process)))
         .context("cannot start a thread")?;
@@ -165,11 +173,18 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ),
         task("sightings", super::sighting::keeper(Arc::clone(&floor))),
     ];
+    let outputs = floor
+        .outputs
+        .iter()
+        .map(|line| task("output", outputs::run(Arc::clone(&floor), Arc::clone(line))))
+        .collect();
     performer::resume(&floor, pending).await;
     Ok(Opened {
         floor,
         diagnostics,
         tasks,
+        processing: Some(processing),
+        outputs,
         housekeeping: Some((stop, housekeeping)),
         _lock: lock,
     })
@@ -228,7 +243,23 @@ impl Opened {
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        for task in &self.tasks {
+        self.floor.closing.store(true, Ordering::Release);
+        if let Some(thread) = self.processing.take()
+            && tokio::task::spawn_blocking(move || thread.join().is_ok())
+                .await
+                .is_err()
+        {
+            tracing::warn!("detection did not end in order; the next start reads stored events");
+        }
+        // What is on its way to a receiver is noted when it answers, so that the next start does not
+        // send it again; one that does not answer is not waited for.
+        self.floor.stopping.send_replace(true);
+        let through = futures_util::future::join_all(&mut self.outputs);
+        let waited = tokio::time::timeout(OUTPUTS_TIME, through).await;
+        if waited.is_err() {
+            tracing::info!("an output was cut off; the next start sends its last batch again");
+        }
+        for task in self.tasks.iter().chain(&self.outputs) {
             task.abort();
         }
         if let Some((stop, thread)) = self.housekeeping.take() {

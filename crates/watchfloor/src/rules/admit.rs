@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use watchfloor_detect::Options;
 use watchfloor_respond::{Input, rule};
 use watchfloor_types::{Level, RuleId};
 
@@ -75,7 +76,7 @@ pub(crate) async fn admit(floor: &Arc<Floor>, input: Input) -> Result<Input, Pro
 
 /// The input that keeps a text, with what the text says of itself.
 pub(crate) fn push(text: &str, reason: &str) -> Result<rule::Input, Problem> {
-    let (unit, diagnostics) = one(TEXT, text);
+    let (unit, diagnostics) = one(TEXT, text, &Options::default());
     let Some(unit) = unit else {
         let errors: Vec<String> = diagnostics
             .iter()

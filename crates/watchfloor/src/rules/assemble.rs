@@ -119,7 +119,11 @@ impl Candidate {
                 self.now = Some((0, unit.clone()));
                 return;
             }
-            let (unit, wrong) = one(&format!("rule {} version {number}", self.id), &text);
+            let (unit, wrong) = one(
+                &format!("rule {} version {number}", self.id),
+                &text,
+                &units.options,
+            );
             match unit.filter(|unit| unit.id == self.id) {
                 Some(unit) => {
                     self.now = Some((number, unit));

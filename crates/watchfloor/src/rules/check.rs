@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use watchfloor_detect::{Correlator, Document, Hit, Limits, SampleOutcome, Scratch};
+use watchfloor_detect::{Correlator, Document, Hit, Limits, Options, SampleOutcome, Scratch};
 use watchfloor_lake::{Query, Tenants, Watch};
 use watchfloor_types::{
     Diagnostic, Event, EventId, Finding, Level, MatchedField, SignedDuration, Timestamp,
@@ -118,7 +118,7 @@ pub(crate) async fn check(floor: &Arc<Floor>, text: &str) -> Result<Checked, Pro
 
 /// The same without events.
 pub(crate) fn read(text: &str, book: &Rulebook) -> (Checked, Option<Rulebook>) {
-    let (unit, diagnostics) = one(TEXT, text);
+    let (unit, diagnostics) = one(TEXT, text, &Options::default());
     let mut checked = Checked {
         diagnostics,
         ..Checked::default()

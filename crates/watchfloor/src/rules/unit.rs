@@ -6,7 +6,7 @@ use watchfloor_detect::{Document, Options, Status, parse_rules};
 use watchfloor_respond::rule::{self, Base, Stage};
 use watchfloor_types::{Diagnostic, Level, RuleId};
 
-use crate::content::Files;
+use crate::{content::Files, rulebook::Fitting};
 
 /// A text with the documents in it.
 #[derive(Debug, Clone)]
@@ -51,20 +51,27 @@ pub(crate) struct Units {
     order: Vec<RuleId>,
     /// Documents whose id another file has already; the engine refuses and reports them.
     pub repeats: Vec<Document>,
-    /// What is wrong with the texts.
+    /// What is wrong with the texts, and with what fits them.
     pub diagnostics: Vec<Diagnostic>,
+    /// What fits rules to the estate: lists and pipelines of the content.
+    pub options: Options,
 }
 
 impl Units {
     /// Reads every rule file of `files`.
     pub(crate) fn load(files: &Files) -> Self {
-        let mut all = Self::default();
+        let (options, diagnostics) = Fitting::of(files).options();
+        let mut all = Self {
+            options,
+            diagnostics,
+            ..Self::default()
+        };
         for (path, text) in files.of("rules").iter().filter(|(path, _)| {
             std::path::Path::new(path)
                 .extension()
                 .is_some_and(|e| e.eq_ignore_ascii_case("yml") || e.eq_ignore_ascii_case("yaml"))
         }) {
-            let (units, wrong) = read(path, text);
+            let (units, wrong) = read(path, text, &all.options);
             all.diagnostics.extend(wrong);
             for unit in units {
                 if all.by_id.contains_key(&unit.id) {
@@ -115,8 +122,8 @@ impl Units {
 }
 
 /// The one unit of a text, or what is wrong with it.
-pub(crate) fn one(path: &str, text: &str) -> (Option<Unit>, Vec<Diagnostic>) {
-    let (mut units, mut diagnostics) = read(path, text);
+pub(crate) fn one(path: &str, text: &str, options: &Options) -> (Option<Unit>, Vec<Diagnostic>) {
+    let (mut units, mut diagnostics) = read(path, text, options);
     if diagnostics.iter().any(|d| d.level == Level::Error) {
         return (None, diagnostics);
     }
@@ -162,8 +169,8 @@ pub(crate) fn one(path: &str, text: &str) -> (Option<Unit>, Vec<Diagnostic>) {
 }
 
 /// Every unit of a text.
-fn read(path: &str, text: &str) -> (Vec<Unit>, Vec<Diagnostic>) {
-    let (documents, diagnostics) = parse_rules(path, text, &Options::default());
+fn read(path: &str, text: &str, options: &Options) -> (Vec<Unit>, Vec<Diagnostic>) {
+    let (documents, diagnostics) = parse_rules(path, text, options);
     let groups = groups(&documents);
     let whole = groups.len() == 1;
     let family = family(path);

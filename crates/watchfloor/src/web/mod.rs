@@ -50,6 +50,7 @@ pub(crate) fn router(floor: Arc<Floor>) -> Router {
         .route("/exercises/{id}", get(page::exercise))
         .route("/exercises/{id}/report", get(page::exercise_report))
         .route("/sources", get(page::sources))
+        .route("/outputs", get(page::outputs))
         .route("/settings", get(page::settings))
         .route("/act", post(act::form))
         .route("/live", get(live::stream))

@@ -391,6 +391,23 @@ pub(crate) async fn sources(State(floor): State<Arc<Floor>>, Person(who): Person
     })
 }
 
+/// `GET /outputs`
+pub(crate) async fn outputs(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
+    let outputs = floor.output_standings().await.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot list outputs");
+        Vec::new()
+    });
+    let dead = floor.store.output_dead(None, None, 20).await;
+    let dead = dead.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot list dead letters of outputs");
+        Vec::new()
+    });
+    let now = floor.clock.now();
+    show(&floor, &who, "Outputs", "/outputs", "", |_| {
+        Some(console::outputs::page(&outputs, &dead, now))
+    })
+}
+
 /// `GET /settings`
 pub(crate) async fn settings(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
     let shown = serde_json::to_string_pretty(&floor.settings.shown()).unwrap_or_default();

@@ -142,6 +142,7 @@ fn every_page_is_accessible_and_the_keyboard_is_enough() {
         "/exercises".to_owned(),
         format!("/exercises/{exercise}"),
         "/sources".to_owned(),
+        "/outputs".to_owned(),
         "/settings".to_owned(),
         format!("/drafts/{}", first(&get("/api/v1/drafts"))),
         "/no-such-page".to_owned(),
