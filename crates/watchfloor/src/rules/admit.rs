@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use watchfloor_detect::Options;
 use watchfloor_respond::{Input, rule};
 use watchfloor_types::{Level, RuleId};
 
@@ -22,7 +21,7 @@ pub(crate) async fn admit(floor: &Arc<Floor>, input: Input) -> Result<Input, Pro
         Input::Rule(rule::Input::Push {
             rule, text, reason, ..
         }) => {
-            let push = push(&text, &reason)?;
+            let push = push(floor, &text, &reason)?;
             match &push {
                 rule::Input::Push { rule: named, .. } if *named != rule => {
                     Err(Problem::bad(format!(
@@ -75,8 +74,8 @@ pub(crate) async fn admit(floor: &Arc<Floor>, input: Input) -> Result<Input, Pro
 }
 
 /// The input that keeps a text, with what the text says of itself.
-pub(crate) fn push(text: &str, reason: &str) -> Result<rule::Input, Problem> {
-    let (unit, diagnostics) = one(TEXT, text, &Options::default());
+pub(crate) fn push(floor: &Floor, text: &str, reason: &str) -> Result<rule::Input, Problem> {
+    let (unit, diagnostics) = one(TEXT, text, &floor.units.options);
     let Some(unit) = unit else {
         let errors: Vec<String> = diagnostics
             .iter()

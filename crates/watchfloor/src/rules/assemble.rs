@@ -175,7 +175,7 @@ pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units) -> Rulebook {
             let whole = unit
                 .documents
                 .iter()
-                .all(|d| there.contains(&(d.meta().id(), d.meta().version())));
+                .all(|d| d.is_filter() || there.contains(&(d.meta().id(), d.meta().version())));
             if whole {
                 continue;
             }

@@ -94,7 +94,9 @@ pub(crate) async fn one(
                 Some(document) => document.clone(),
                 None => document_of(&floor, state, &standing)?,
             };
-            let samples = rules::check::read(&text, &book).0.samples;
+            let samples = rules::check::read(&text, &book, &floor.units.options)
+                .0
+                .samples;
             let tally = tally(state).remove(&asked).unwrap_or_default();
             Some(pages::page(&View {
                 state,
@@ -262,7 +264,7 @@ async fn save(
     form: &EditForm,
     text: &str,
 ) -> Result<RuleId, Problem> {
-    let input = admit::push(text, &form.reason)?;
+    let input = admit::push(floor, text, &form.reason)?;
     let rule::Input::Push { rule, .. } = &input else {
         return Err(Problem::internal(&"a text became another input"));
     };
