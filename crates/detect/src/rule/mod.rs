@@ -55,6 +55,12 @@ impl Document {
     pub fn is_correlation(&self) -> bool {
         matches!(self.body, Body::Correlation(_))
     }
+    /// Whether it is a condition for other rules (Sigma 2.1, filters), which an engine adds to them
+    /// and does not list.
+    #[must_use]
+    pub fn is_filter(&self) -> bool {
+        matches!(self.body, Body::Filter(_))
+    }
     /// Names and ids of the rules that it cannot do without; none for a rule over one event.
     #[must_use]
     pub fn references(&self) -> Vec<&str> {

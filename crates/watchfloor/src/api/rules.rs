@@ -1,6 +1,6 @@
 //! Rules: list, one with its life and figures, its texts, another text, and findings without an alert.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
@@ -56,7 +56,13 @@ pub(crate) async fn list(
             all.push(line(document, &standing, &book));
         }
     }
-    for standing in state.all_rules().iter().filter(|s| !s.stage.runs()) {
+    let there: BTreeSet<&RuleId> = book
+        .engine
+        .documents()
+        .iter()
+        .map(|d| d.meta().id())
+        .collect();
+    for standing in state.all_rules().iter().filter(|s| !there.contains(&s.id)) {
         if let Some(document) = document_of(&floor, &state, standing) {
             all.push(line(&document, standing, &book));
         }
@@ -80,7 +86,10 @@ pub(crate) fn document_of(
         return floor.units.get(&standing.id)?.head().cloned();
     }
     let text = state.rules.text_of(&standing.id, standing.version)?;
-    rules::one("rule.yml", text).0?.head().cloned()
+    rules::one("rule.yml", text, &floor.units.options)
+        .0?
+        .head()
+        .cloned()
 }
 
 fn line(document: &Document, standing: &Standing<'_>, book: &Rulebook) -> Value {
@@ -120,7 +129,7 @@ pub(crate) async fn show(
         .map_or_else(|| json!({"id": standing.id, "title": standing.title, "stage": standing.stage, "version": standing.version}), |d| line(d, &standing, &book));
     let tally = rule::tally(&state).remove(&standing.id).unwrap_or_default();
     let samples = text.as_deref().map(|text| {
-        rules::check::read(text, &book)
+        rules::check::read(text, &book, &floor.units.options)
             .0
             .json()
             .get("samples")
@@ -293,7 +302,7 @@ pub(crate) async fn push(
     Caller(who): Caller,
     Json(ask): Json<Text>,
 ) -> Answer<DecidedView> {
-    let input = rules::admit::push(&ask.text, &ask.reason)?;
+    let input = rules::admit::push(&floor, &ask.text, &ask.reason)?;
     let decided = decide(&floor, &who, Input::Rule(input)).await?;
     Ok(Json(DecidedView::of(&decided)))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     Context, Row,
-    ask::{ask, decide, option, required, text},
+    ask::{ask, option, required, text},
     client::{BadInput, Client},
 };
 use crate::{
@@ -105,7 +105,10 @@ pub(super) const ROWS: &[Row] = &[
             c.arg(required("rule", "The rule"))
                 .arg(option("reason", "Why").required(true))
         },
-        run: |m, x| decide(x, m, "rule", "reject", &["rule", "reason"]),
+        run: |m, x| {
+            let body = json!({"module": "rule", "do": "reject", "rule": text(m, "rule"), "reason": text(m, "reason")});
+            told(x, |c| c.post("/api/v1/inputs", &body))
+        },
     },
     Row {
         name: &["rule", "push"],
@@ -237,6 +240,17 @@ pub(super) fn told(
                 e("to"),
                 version(&e("version")),
                 e("from")
+            ),
+            ("rule", "rejected") => format!(
+                "rule {}: {} was rejected; everything stays as it is",
+                e("rule"),
+                e("to")
+            ),
+            ("suppression", "approved") => format!("suppression {} acts", e("suppression")),
+            ("suppression", "rejected") => format!("suppression {} was rejected", e("suppression")),
+            ("suppression", "ended") => format!(
+                "suppression {} is over; findings like these raise alerts again",
+                e("suppression")
             ),
             ("suppression", "added") if e("start") == "approval" => format!(
                 "suppression {} waits for another person and hides nothing until then",

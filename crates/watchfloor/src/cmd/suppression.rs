@@ -4,8 +4,8 @@ use clap::{Arg, ArgAction, ArgMatches};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Row,
-    ask::{ask, decide, list, option, required, show, text},
+    Context, Row,
+    ask::{ask, list, option, required, show, text},
     cycle::{told, with, word},
 };
 use crate::{
@@ -115,13 +115,13 @@ pub(super) const ROWS: &[Row] = &[
             c.arg(required("suppression", "The suppression"))
                 .arg(option("reason", "Why").required(true))
         },
-        run: |m, x| decide(x, m, "suppression", "end", &["suppression", "reason"]),
+        run: |m, x| change(m, x, "end"),
     },
     Row {
         name: &["suppression", "approve"],
         about: "Approve a suppression that another person added",
         args: |c| c.arg(required("suppression", "The suppression")),
-        run: |m, x| decide(x, m, "suppression", "approve", &["suppression"]),
+        run: |m, x| change(m, x, "approve"),
     },
     Row {
         name: &["suppression", "reject"],
@@ -130,7 +130,7 @@ pub(super) const ROWS: &[Row] = &[
             c.arg(required("suppression", "The suppression"))
                 .arg(option("reason", "Why").required(true))
         },
-        run: |m, x| decide(x, m, "suppression", "reject", &["suppression", "reason"]),
+        run: |m, x| change(m, x, "reject"),
     },
     Row {
         name: &["finding", "list"],
@@ -161,6 +161,16 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
 ];
+
+/// Asks for a change of one suppression.
+fn change(m: &ArgMatches, x: &Context, what: &str) -> anyhow::Result<Exit> {
+    let mut body =
+        json!({"module": "suppression", "do": what, "suppression": text(m, "suppression")});
+    if let (Some(body), true) = (body.as_object_mut(), what != "approve") {
+        body.insert("reason".to_owned(), json!(text(m, "reason")));
+    }
+    told(x, |c| c.post("/api/v1/inputs", &body))
+}
 
 /// What it is about.
 fn what(c: clap::Command) -> clap::Command {

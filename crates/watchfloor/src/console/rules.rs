@@ -89,7 +89,7 @@ pub(crate) fn list(
         }
         @for (id, fallen) in &book.fallen {
             p.note.error role="alert" {
-                "Rule " a href={ "/rules/" (id) } { (id) } ": its version " (fallen.wanted) " cannot be run. "
+                "Rule " a href={ "/rules/" (id) "/edit" } { (id) } ": its version " (fallen.wanted) " cannot be run. "
                 @match fallen.running { Some(n) => { "Version " (n) " runs on. " }, None => { "Nothing of it runs. " } }
                 (fallen.why)
             }

@@ -246,6 +246,7 @@ pub(crate) fn form(
         div.head { h1 { "Suppress findings" } p.sub { "They are recorded and counted and raise no alert. What exercises emit is never hidden." } }
         div.grid.two {
             section.panel aria-label="Suppression" {
+                @if form.alert.parse().ok().and_then(|id| state.alerts.get(id)).is_some_and(|a| a.exercise().is_some()) { p.note { "This alert is of an exercise. A suppression like this hides what really happens, not what exercises emit." } }
                 form method="post" action="/suppressions/new" {
                     (frame::csrf(csrf))
                     (hidden("alert", &form.alert))

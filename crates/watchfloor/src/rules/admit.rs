@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use watchfloor_detect::Options;
 use watchfloor_respond::{Input, rule};
 use watchfloor_types::{Level, RuleId};
 
 use super::{
-    assemble::{assemble, wanted, wanted_if},
+    assemble::{assemble, wanted_if},
     unit::one,
 };
 use crate::{api::problem::Problem, floor::Floor};
@@ -22,7 +21,7 @@ pub(crate) async fn admit(floor: &Arc<Floor>, input: Input) -> Result<Input, Pro
         Input::Rule(rule::Input::Push {
             rule, text, reason, ..
         }) => {
-            let push = push(&text, &reason)?;
+            let push = push(floor, &text, &reason)?;
             match &push {
                 rule::Input::Push { rule: named, .. } if *named != rule => {
                     Err(Problem::bad(format!(
@@ -75,8 +74,8 @@ pub(crate) async fn admit(floor: &Arc<Floor>, input: Input) -> Result<Input, Pro
 }
 
 /// The input that keeps a text, with what the text says of itself.
-pub(crate) fn push(text: &str, reason: &str) -> Result<rule::Input, Problem> {
-    let (unit, diagnostics) = one(TEXT, text, &Options::default());
+pub(crate) fn push(floor: &Floor, text: &str, reason: &str) -> Result<rule::Input, Problem> {
+    let (unit, diagnostics) = one(TEXT, text, &floor.units.options);
     let Some(unit) = unit else {
         let errors: Vec<String> = diagnostics
             .iter()
@@ -101,23 +100,16 @@ async fn fits(
     to: rule::Stage,
     version: u32,
 ) -> Result<(), Problem> {
-    let (now, then) = {
+    let then = {
         let state = floor.state();
         let head = state.rule_head(rule).clone();
-        (
-            wanted(&state, &floor.units),
-            wanted_if(&state, &floor.units, &head, to, version),
-        )
+        wanted_if(&state, &floor.units, &head, to, version)
     };
     let builder = Arc::clone(floor);
-    let (now, then) = tokio::task::spawn_blocking(move || {
-        (
-            assemble(now, &builder.units),
-            assemble(then, &builder.units),
-        )
-    })
-    .await
-    .map_err(|e| Problem::internal(&e))?;
+    let then = tokio::task::spawn_blocking(move || assemble(then, &builder.units))
+        .await
+        .map_err(|e| Problem::internal(&e))?;
+    let now = floor.rulebook();
     let new = then
         .fallen
         .iter()

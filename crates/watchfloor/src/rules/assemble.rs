@@ -169,18 +169,17 @@ pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units) -> Rulebook {
             .collect();
         let mut again = false;
         for candidate in &mut all {
-            let Some((number, unit)) = &candidate.now else {
+            let Some((_, unit)) = &candidate.now else {
                 continue;
             };
             let whole = unit
                 .documents
                 .iter()
-                .all(|d| there.contains(&(d.meta().id(), d.meta().version())));
-            // A file alone, broken as it came, is as it was: it never ran.
-            let last = candidate.texts.len() == 0;
-            if whole || (last && *number == 0 && candidate.wanted == 0) {
+                .all(|d| d.is_filter() || there.contains(&(d.meta().id(), d.meta().version())));
+            if whole {
                 continue;
             }
+            let last = candidate.texts.len() == 0;
             let own: BTreeSet<&str> = unit
                 .documents
                 .iter()
@@ -197,6 +196,12 @@ pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units) -> Rulebook {
                     })
                     .cloned(),
             );
+            if candidate.wrong.is_empty() {
+                candidate.wrong.push(Diagnostic::error(
+                    "V004",
+                    "it cannot be run beside the other rules: an id or name is taken, or a rule that it counts is gone",
+                ));
+            }
             if last {
                 continue;
             }
@@ -221,7 +226,7 @@ fn settle(book: &mut Rulebook, all: Vec<Candidate>) {
             let why = candidate
                 .wrong
                 .first()
-                .map_or_else(|| "its text is gone".to_owned(), ToString::to_string);
+                .map_or_else(|| "its text cannot be read".to_owned(), ToString::to_string);
             book.fallen.insert(
                 candidate.id.clone(),
                 Fallen {

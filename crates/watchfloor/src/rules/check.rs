@@ -9,7 +9,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use watchfloor_detect::{Correlator, Document, Hit, Limits, Options, SampleOutcome, Scratch};
+use watchfloor_detect::{
+    Correlator, Document, Hit, Limits, Options, SampleOutcome, Scope, Scratch, allowances, remarks,
+};
 use watchfloor_lake::{Query, Tenants, Watch};
 use watchfloor_types::{
     Diagnostic, Event, EventId, Finding, Level, MatchedField, SignedDuration, Timestamp,
@@ -93,9 +95,18 @@ impl Checked {
     }
 }
 
-/// Reads a text, runs its samples and, where it can be run, looks for it in stored events.
+/// Reads a text, says what is wrong with it or could be better, runs its samples and, where it can
+/// be run, looks for it in stored events.
 pub(crate) async fn check(floor: &Arc<Floor>, text: &str) -> Result<Checked, Problem> {
-    let (checked, book) = read(text, &floor.rulebook());
+    let (mut checked, book) = read(text, &floor.rulebook(), &floor.units.options);
+    let better = remarks(TEXT, text, Scope::Own);
+    let mut all = std::mem::take(&mut checked.diagnostics);
+    all.extend(better.into_iter().map(|remark| remark.diagnostic));
+    checked.diagnostics = allowances(TEXT, text).apply(all);
+    let line = |d: &Diagnostic| d.place.as_ref().map_or(0, |p| p.line);
+    checked
+        .diagnostics
+        .sort_by_key(|d| (std::cmp::Reverse(d.level), line(d)));
     let Some(book) = book else {
         return Ok(checked);
     };
@@ -117,8 +128,8 @@ pub(crate) async fn check(floor: &Arc<Floor>, text: &str) -> Result<Checked, Pro
 }
 
 /// The same without events.
-pub(crate) fn read(text: &str, book: &Rulebook) -> (Checked, Option<Rulebook>) {
-    let (unit, diagnostics) = one(TEXT, text, &Options::default());
+pub(crate) fn read(text: &str, book: &Rulebook, options: &Options) -> (Checked, Option<Rulebook>) {
+    let (unit, diagnostics) = one(TEXT, text, options);
     let mut checked = Checked {
         diagnostics,
         ..Checked::default()
@@ -128,10 +139,18 @@ pub(crate) fn read(text: &str, book: &Rulebook) -> (Checked, Option<Rulebook>) {
     };
     let own = unit.documents.clone();
     let borrowed = borrowed(&own, book.engine.documents());
-    let alone = Rulebook::build(own.into_iter().chain(borrowed).collect(), Vec::new());
+    // Filters in force are a part of what a rule finds.
+    let filters = book
+        .running
+        .values()
+        .filter(|(_, other)| other.id != unit.id)
+        .flat_map(|(_, other)| other.documents.iter().filter(|d| d.is_filter()).cloned());
+    let documents = own.into_iter().chain(borrowed).chain(filters).collect();
+    let alone = Rulebook::build(documents, Vec::new());
+    let about_text = |d: &&Diagnostic| d.place.as_ref().is_none_or(|p| p.file == TEXT);
     checked
         .diagnostics
-        .extend(alone.diagnostics.iter().cloned());
+        .extend(alone.diagnostics.iter().filter(about_text).cloned());
     for document in &unit.documents {
         if alone.engine.document(document.meta().id()).is_some() {
             checked.samples.extend(alone.engine.run_samples(document));

@@ -277,7 +277,7 @@ mod tests {
     }
 
     fn ids(text: &str) -> Vec<(String, usize)> {
-        let (units, wrong) = read("content/rules/agent/x.yml", text);
+        let (units, wrong) = read("content/rules/agent/x.yml", text, &Options::default());
         assert!(wrong.iter().all(|d| d.level != Level::Error), "{wrong:?}");
         units
             .iter()
@@ -289,10 +289,10 @@ mod tests {
     fn a_correlation_brings_its_rules_and_strangers_stay_apart() {
         let text = [rule("a"), rule("b"), COUNT.to_owned()].join("---\n");
         assert_eq!(ids(&text), [("a".to_owned(), 1), ("count".to_owned(), 2)]);
-        let (_, wrong) = one("x.yml", &text);
+        let (_, wrong) = one("x.yml", &text, &Options::default());
         assert!(wrong.iter().any(|d| d.code == "V001"), "{wrong:?}");
         let own = [rule("b"), COUNT.to_owned()].join("---\n");
-        let (unit, _) = one("x.yml", &own);
+        let (unit, _) = one("x.yml", &own, &Options::default());
         let unit = unit.unwrap();
         assert_eq!((unit.id.as_str(), unit.parts().len()), ("count", 1));
         assert_eq!(&*unit.text, own, "comments and order stay");
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn a_text_needs_one_rule_with_an_id() {
         for (text, code) in [("", "V002"), (&rule("a").replace("id: a\n", ""), "V003")] {
-            let (unit, wrong) = one("x.yml", text);
+            let (unit, wrong) = one("x.yml", text, &Options::default());
             assert!(
                 unit.is_none() && wrong.iter().any(|d| d.code == code),
                 "{wrong:?}"
@@ -318,7 +318,10 @@ mod tests {
             ("deprecated", Stage::Retired),
             ("unsupported", Stage::Retired),
         ] {
-            let (units, _) = read("x.yml", &format!("{}status: {status}\n", rule("a")));
+            let (units, _) = read(
+                "x.yml",
+                &format!("{}status: {status}\n", rule("a"), &Options::default()),
+            );
             assert_eq!(units[0].stage, expected, "{status}");
         }
         assert_eq!(

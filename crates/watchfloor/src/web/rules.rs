@@ -1,6 +1,6 @@
 //! Pages about rules and suppressions.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Form,
@@ -53,7 +53,17 @@ pub(crate) async fn list(
                 });
             }
         }
-        for standing in state.all_rules().into_iter().filter(|s| !s.stage.runs()) {
+        let there: BTreeSet<&RuleId> = book
+            .engine
+            .documents()
+            .iter()
+            .map(|d| d.meta().id())
+            .collect();
+        for standing in state
+            .all_rules()
+            .into_iter()
+            .filter(|s| !there.contains(&s.id))
+        {
             if let Some(document) = document_of(&floor, state, &standing) {
                 lines.push(Line { document, standing });
             }
@@ -84,7 +94,9 @@ pub(crate) async fn one(
                 Some(document) => document.clone(),
                 None => document_of(&floor, state, &standing)?,
             };
-            let samples = rules::check::read(&text, &book).0.samples;
+            let samples = rules::check::read(&text, &book, &floor.units.options)
+                .0
+                .samples;
             let tally = tally(state).remove(&asked).unwrap_or_default();
             Some(pages::page(&View {
                 state,
@@ -252,7 +264,7 @@ async fn save(
     form: &EditForm,
     text: &str,
 ) -> Result<RuleId, Problem> {
-    let input = admit::push(text, &form.reason)?;
+    let input = admit::push(floor, text, &form.reason)?;
     let rule::Input::Push { rule, .. } = &input else {
         return Err(Problem::internal(&"a text became another input"));
     };
