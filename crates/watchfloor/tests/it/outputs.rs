@@ -220,7 +220,7 @@ fn killed_while_it_sends_it_loses_nothing_and_doubles_only_under_the_same_id() {
             3 => Reply::Reset,
             4 => Reply::Whole("503 Busy"),
             5 => {
-                let status = |k: usize| if k % 3 == 0 { 429 } else { 201 };
+                let status = |k: usize| if k.is_multiple_of(3) { 429 } else { 201 };
                 Reply::Statuses((0..documents.len()).map(status).collect())
             }
             _ => all_taken(documents),
