@@ -82,6 +82,8 @@ uuid_id! {
     ActionItemId;
     /// A decision record: who decided what, when, on which facts.
     DecisionId;
+    /// A suppression of findings.
+    SuppressionId;
 }
 
 impl EventId {

@@ -14,6 +14,7 @@ mod library;
 mod output;
 mod pipeline;
 mod rulebook;
+mod rules;
 mod search;
 mod secrets;
 mod serve;

@@ -1,11 +1,17 @@
 //! Rules in force: the compiled engine and what was wrong with its content.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use watchfloor_detect::{Engine, Options, parse_rules};
-use watchfloor_types::Diagnostic;
+use watchfloor_detect::{Document, Engine, Options, parse_rules};
+use watchfloor_types::{Diagnostic, RuleId};
 
-use crate::content::Files;
+use crate::{
+    content::Files,
+    rules::{Fallen, Unit},
+};
 
 static VERSION: AtomicU64 = AtomicU64::new(1);
 
@@ -17,6 +23,10 @@ pub(crate) struct Rulebook {
     pub diagnostics: Vec<Diagnostic>,
     /// Another number for another set.
     pub version: u64,
+    /// Texts that run on a floor, by rule, with their numbers.
+    pub running: BTreeMap<RuleId, (u32, Unit)>,
+    /// Rules of a floor whose text in force cannot be run.
+    pub fallen: BTreeMap<RuleId, Fallen>,
 }
 
 impl Rulebook {
@@ -39,12 +49,19 @@ impl Rulebook {
             documents.extend(found);
             diagnostics.extend(wrong);
         }
+        Self::build(documents, diagnostics)
+    }
+
+    /// Compiles documents; `diagnostics` is what was wrong with their texts.
+    pub(crate) fn build(documents: Vec<Document>, mut diagnostics: Vec<Diagnostic>) -> Self {
         let (engine, wrong) = Engine::new(documents);
         diagnostics.extend(wrong);
         Self {
             engine,
             diagnostics,
             version: VERSION.fetch_add(1, Ordering::Relaxed),
+            running: BTreeMap::new(),
+            fallen: BTreeMap::new(),
         }
     }
 }

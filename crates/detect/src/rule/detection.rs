@@ -51,7 +51,7 @@ pub(crate) struct Item {
     pub(crate) absent: bool,
 }
 
-pub(super) fn read(node: &Node, lists: &Lists, report: &mut Report) -> Option<Detection> {
+pub(crate) fn read(node: &Node, lists: &Lists, report: &mut Report) -> Option<Detection> {
     let Some(entries) = node.map() else {
         report.error(
             code::WRONG_TYPE,

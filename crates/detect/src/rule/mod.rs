@@ -12,8 +12,8 @@ pub use parse::{Options, parse_rules};
 pub use sample::{Expect, Sample, SampleEvent};
 
 pub(crate) use condition::Condition;
-pub(crate) use correlation::Correlation;
-pub(crate) use detection::{Detection, Field, Item, Selection};
+pub(crate) use correlation::{Correlation, read_timespan};
+pub(crate) use detection::{Detection, Field, Item, Selection, read as read_detection};
 pub(crate) use meta::json_to_norm;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -46,6 +46,14 @@ impl Document {
     #[must_use]
     pub fn is_correlation(&self) -> bool {
         matches!(self.body, Body::Correlation(_))
+    }
+    /// Names and ids of the rules that it cannot do without; none for a rule over one event.
+    #[must_use]
+    pub fn references(&self) -> Vec<&str> {
+        match &self.body {
+            Body::Detection(_) => Vec::new(),
+            Body::Correlation(spec) => spec.rules.iter().map(|r| r.text.as_str()).collect(),
+        }
     }
 }
 

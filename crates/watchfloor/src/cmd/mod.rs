@@ -5,6 +5,7 @@ mod ask;
 mod bench;
 mod client;
 mod content;
+mod cycle;
 mod demo;
 mod event;
 mod input;
@@ -16,6 +17,7 @@ mod report;
 mod rule;
 mod runs;
 mod serve;
+mod suppression;
 
 use std::path::PathBuf;
 
@@ -67,6 +69,8 @@ pub(crate) static ROWS: &[&[Row]] = &[
     access::ROWS,
     event::ROWS,
     rule::ROWS,
+    cycle::ROWS,
+    suppression::ROWS,
     intel::ROWS,
     outputs::ROWS,
     report::ROWS,
@@ -141,7 +145,12 @@ static NOUNS: &[(&str, &str)] = &[
         "dead-letter",
         "Records that could not be understood: list, show, replay",
     ),
-    ("rule", "Sigma rules: list, lint, test, run"),
+    (
+        "rule",
+        "Sigma rules: list, lint, test, run; their stages and versions",
+    ),
+    ("suppression", "Findings that are known, hidden for a while"),
+    ("finding", "Matches of rules, correlations and indicators"),
     ("alert", "Grouped findings that ask a person to look"),
     ("incident", "Incidents: facts, status, timeline"),
     ("runbook", "Procedures: list, lint, start"),

@@ -53,6 +53,7 @@ static NAVIGATION: &[(&str, &[Place])] = &[
         "Prepare",
         &[
             ("/rules", "Rules", "g r"),
+            ("/suppressions", "Suppressions", ""),
             ("/exercises", "Exercises", "g e"),
         ],
     ),

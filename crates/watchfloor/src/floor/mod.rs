@@ -34,7 +34,7 @@ use watchfloor_respond::{Entry, Input, State};
 use watchfloor_store::Store;
 use watchfloor_types::{Actor, Effect, IndicatorMatch, SourceId, Timestamp};
 
-use crate::{clock::Clock, content::Files, rulebook::Rulebook, settings::Settings};
+use crate::{clock::Clock, content::Files, rulebook::Rulebook, rules::Units, settings::Settings};
 
 /// Everything that runs. Shared by all tasks and threads.
 pub(crate) struct Floor {
@@ -44,6 +44,10 @@ pub(crate) struct Floor {
     pub clock: Clock,
     /// Content as text, for lint and diagnostics.
     pub files: Files,
+    /// Rules of the content files.
+    pub units: Units,
+    /// Journal number that the rules in force are of.
+    pub rules_at: tokio::sync::watch::Sender<u64>,
     /// Mappings.
     pub sources: Sources,
     /// Events.
@@ -128,6 +132,14 @@ impl Floor {
     /// Rules in force.
     pub(crate) fn rulebook(&self) -> Arc<Rulebook> {
         Arc::clone(&self.rulebook.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other rules in force. What is being matched is finished with those before.
+    pub(crate) fn set_rulebook(&self, rulebook: Rulebook) {
+        *self
+            .rulebook
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(rulebook);
     }
 
     /// Indicators in force.

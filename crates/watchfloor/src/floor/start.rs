@@ -24,7 +24,13 @@ use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
 
 use super::{Floor, catalog::StoreCatalog, outputs, performer, player, processor, responder};
-use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings::Settings};
+use crate::{
+    clock::Clock,
+    content::Files,
+    library,
+    rules::{self, Units},
+    settings::Settings,
+};
 
 /// Journal entries that are read at once while the state is rebuilt.
 const REPLAY: u32 = 5_000;
@@ -53,15 +59,25 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let lock = lock(&dir)?;
     let files = Files::load(settings.content_dir.as_deref())?;
     let (sources, mut diagnostics) = Sources::load(&files.of("sources"));
-    let (content, wrong) = library::load(&files);
+    let (mut content, wrong) = library::load(&files);
     diagnostics.extend(wrong);
-    let rulebook = Rulebook::load(&files);
-    diagnostics.extend(rulebook.diagnostics.iter().cloned());
+    let units = Units::load(&files);
+    content.rules = units.bases();
+    content.rule_heads = units.heads();
+    content.policy = settings.policy;
 
     let store = Store::open(dir.join("state.db"))
         .await
         .with_context(|| format!("cannot open the state store in {}", dir.display()))?;
     let (state, journal) = replay(&store, State::new(Arc::new(content))).await?;
+    let rulebook = rules::assemble(rules::wanted(&state, &units), &units);
+    diagnostics.extend(rulebook.diagnostics.iter().cloned());
+    for (rule, fallen) in &rulebook.fallen {
+        tracing::error!(
+            %rule, wanted = fallen.wanted, running = ?fallen.running, why = %fallen.why,
+            "the text in force of a rule cannot be run; the last good one runs, if there is one"
+        );
+    }
     // Read before anything new can be decided: what is pending now is what the last process left.
     let pending = store
         .pending_effects()
@@ -98,6 +114,8 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         settings,
         clock,
         files,
+        units,
+        rules_at: tokio::sync::watch::Sender::new(journal),
         sources,
         lake,
         store,
@@ -147,6 +165,10 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ),
         task("emitter", player::emitter(Arc::clone(&floor))),
         task("ticker", player::ticker(Arc::clone(&floor))),
+        task(
+            "rules",
+            rules::keeper::run(Arc::clone(&floor), floor.news()),
+        ),
         task("sightings", super::sighting::keeper(Arc::clone(&floor))),
     ];
     let outputs = floor

@@ -327,7 +327,10 @@ pub(crate) fn messages(state: &State, entry: &Entry, seq: u64, at: Timestamp) ->
         | Entry::Oncall(_)
         | Entry::Obligation(_)
         | Entry::Comms(_)
-        | Entry::Exercise(_) => Vec::new(),
+        | Entry::Exercise(_)
+        // What raised no alert stays here.
+        | Entry::Rule(_)
+        | Entry::Suppression(_) => Vec::new(),
     }
 }
 

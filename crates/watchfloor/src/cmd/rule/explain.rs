@@ -6,9 +6,7 @@ use clap::{Arg, ArgMatches, value_parser};
 use serde_json::json;
 use watchfloor_ingest::Sources;
 
-use super::{
-    super::input::Input, Context, read_rules, report, run::reader, with_reader, with_rules,
-};
+use super::{Context, feed, read_rules, reader::Reader, report, with_reader, with_rules};
 use crate::{
     clock::Clock,
     content::Files,
@@ -62,7 +60,7 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         ));
     };
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
-    let mut reader = match reader(matches, &sources)? {
+    let mut reader = match Reader::new(matches, &sources)? {
         Ok(reader) => reader,
         Err(message) => return bad(&message),
     };
@@ -72,17 +70,14 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         .cloned()
         .unwrap_or_default();
     let now = Clock::real().now();
-    let mut events = None;
-    Input::open(&path)?.each(&path, &mut |index, record| {
-        if index as u64 + 1 == number {
-            events = Some(reader.events(record, number, now));
-        }
-        Ok(())
-    })?;
-    let events = match events {
-        None => return bad(&format!("{} has no record {number}", path.display())),
-        Some(Err(reason)) => return bad(&format!("{}:{number}: {reason}", path.display())),
-        Some(Ok(events)) => events,
+    let record = match feed::record(&path, &feed::Asked::of(matches), number - 1) {
+        Err(reason) => return bad(&format!("{}: {reason}", path.display())),
+        Ok(None) => return bad(&format!("{} has no record {number}", path.display())),
+        Ok(Some(record)) => record,
+    };
+    let events = match record.and_then(|record| reader.events(record, number, now)) {
+        Err(reason) => return bad(&format!("{}:{number}: {reason}", path.display())),
+        Ok(events) => events,
     };
     let mut holds = false;
     for event in &events {

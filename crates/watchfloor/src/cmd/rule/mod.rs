@@ -1,10 +1,19 @@
 //! `watchfloor rule …`: offline, without a floor.
 
 mod backtest;
+mod convert;
 mod coverage;
 mod explain;
+mod feed;
+mod files;
+mod fmt;
+mod lint;
 mod new;
+mod print;
+mod reader;
 mod run;
+mod sarif;
+mod tune;
 
 use std::{
     collections::BTreeMap,
@@ -27,8 +36,14 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["rule", "lint"],
         about: "Say what is wrong with rule files, with place and way out",
-        args: paths,
-        run: lint,
+        args: lint::args,
+        run: lint::run,
+    },
+    Row {
+        name: &["rule", "fmt"],
+        about: "Lay rule files out: order of keys, indentation, quotes; comments stay",
+        args: fmt::args,
+        run: fmt::run,
     },
     Row {
         name: &["rule", "test"],
@@ -53,6 +68,18 @@ pub(super) const ROWS: &[Row] = &[
         about: "What a rule would have found in stored events",
         args: backtest::args,
         run: backtest::run,
+    },
+    Row {
+        name: &["rule", "tune"],
+        about: "A filter from false positives, proved on them and on true positives",
+        args: tune::args,
+        run: tune::run,
+    },
+    Row {
+        name: &["rule", "convert"],
+        about: "Rules as queries of other systems, by sigma-cli",
+        args: convert::args,
+        run: convert::run,
     },
     Row {
         name: &["rule", "coverage"],
@@ -84,15 +111,29 @@ fn with_reader(c: clap::Command) -> clap::Command {
     c.arg(
         Arg::new("source")
             .long("source")
-            .help("Read the events by the mapping of this source, so that rules on canonical names match, too"),
+            .help("Read the events by the mapping of this source; recognised where it is not given"),
     )
     .arg(
         Arg::new("product")
             .long("product")
-            .help("Logsource of the events, where no source is named"),
+            .help("Logsource of the events, whatever the source says"),
     )
     .arg(Arg::new("category").long("category"))
     .arg(Arg::new("service").long("service"))
+    .arg(
+        Arg::new("format")
+            .long("format")
+            .value_parser(clap::builder::PossibleValuesParser::new(
+                watchfloor_ingest::FORMATS.iter().map(|f| f.id),
+            ))
+            .help("Format of the files; told by their content where it is not given"),
+    )
+    .arg(
+        Arg::new("delimiter")
+            .long("delimiter")
+            .value_parser(feed::delimiter)
+            .help("Separator of CSV: one character, or `tab`; told by the header row where it is not given"),
+    )
 }
 
 fn paths(c: clap::Command) -> clap::Command {
@@ -104,7 +145,7 @@ fn paths(c: clap::Command) -> clap::Command {
     )
 }
 
-fn files(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
+fn named_rules(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
     read_rules(matches, "path")
 }
 
@@ -125,25 +166,17 @@ fn read_rules(matches: &ArgMatches, argument: &str) -> anyhow::Result<Vec<(Strin
 }
 
 fn read(path: &Path, all: &mut Vec<(String, String)>) -> anyhow::Result<()> {
-    let what = || format!("cannot read {}", path.display());
-    if path.is_dir() {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
-            .with_context(what)?
-            .map(|e| e.map(|e| e.path()))
-            .collect::<Result<_, _>>()
-            .with_context(what)?;
-        entries.sort();
-        return entries
-            .iter()
-            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yml" || e == "yaml"))
-            .try_for_each(|p| read(p, all));
+    let mut paths = Vec::new();
+    files::walk(path, &mut paths)?;
+    for path in paths {
+        // A file that is not UTF-8 is a finding about that file, not the end of the others.
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        all.push((
+            path.display().to_string(),
+            String::from_utf8_lossy(&bytes).into_owned(),
+        ));
     }
-    // A file that is not UTF-8 is a finding about that file, not the end of the others.
-    let bytes = std::fs::read(path).with_context(what)?;
-    all.push((
-        path.display().to_string(),
-        String::from_utf8_lossy(&bytes).into_owned(),
-    ));
     Ok(())
 }
 
@@ -157,30 +190,8 @@ fn report(context: &Context, files: &[(String, String)], diagnostics: &[Diagnost
         .diagnostics(diagnostics, &|p| texts.get(p).map(|t| (*t).to_owned()));
 }
 
-fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = files(matches)?;
-    let rulebook = Rulebook::compile(&files);
-    report(context, &files, &rulebook.diagnostics);
-    let errors = rulebook
-        .diagnostics
-        .iter()
-        .filter(|d| d.level == Level::Error)
-        .count();
-    context.out.note(&format!(
-        "{} rules in {} files: {errors} errors, {} remarks",
-        rulebook.engine.documents().len(),
-        files.len(),
-        rulebook.diagnostics.len() - errors
-    ));
-    Ok(if rulebook.diagnostics.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Findings
-    })
-}
-
 fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = files(matches)?;
+    let files = named_rules(matches)?;
     let rulebook = Rulebook::compile(&files);
     let errors: Vec<Diagnostic> = rulebook
         .diagnostics
