@@ -10,9 +10,7 @@ use watchfloor_detect::{
 use watchfloor_ingest::Sources;
 use watchfloor_types::{Event, View};
 
-use super::{
-    super::client::Client, Context, feed, files, reader::Reader, with_reader,
-};
+use super::{super::client::Client, Context, feed, files, reader::Reader, with_reader};
 use crate::{
     clock::Clock,
     content::Files,
