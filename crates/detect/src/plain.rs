@@ -73,7 +73,10 @@ fn spelled(text: &str) -> String {
     while let Some(at) = rest.find("\\x{") {
         let (before, after) = rest.split_at(at);
         out.push_str(before);
-        let hex = after.get(3..).and_then(|h| h.split('}').next()).unwrap_or_default();
+        let hex = after
+            .get(3..)
+            .and_then(|h| h.split('}').next())
+            .unwrap_or_default();
         let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32);
         match c.filter(|c| !c.is_ascii() && !c.is_control() && *c != '\u{feff}') {
             Some(c) => {
@@ -104,10 +107,17 @@ mod tests {
     fn our_keys_go_and_correlations_bring_their_rules() {
         let text = "title: many\nid: many\ncorrelation:\n  type: event_count\n  rules: [base]\n  group-by: [a]\n  timespan: 5m\n  condition:\n    gte: 3\nowner: me\n---\ntitle: b\nid: b\nname: base\nlogsource:\n  product: x\ndetection:\n  s:\n    a|re: '[\\x{200B}\\x{FEFF}]\\x{41}'\n  condition: s\ntests:\n  - name: t\n    expect: match\n    event: {a: b}\n# end\n";
         let (engine, _) = Engine::new(parse_rules("r.yml", text, &Options::default()).0);
-        let many = engine.documents().iter().find(|d| d.is_correlation()).unwrap();
+        let many = engine
+            .documents()
+            .iter()
+            .find(|d| d.is_correlation())
+            .unwrap();
         assert_eq!(many.references(), ["base"]);
         let out = plain_sigma(&engine, many);
-        assert!(out.starts_with("title: b\n") && out.contains("\n---\ntitle: many\n"), "{out}");
+        assert!(
+            out.starts_with("title: b\n") && out.contains("\n---\ntitle: many\n"),
+            "{out}"
+        );
         assert!(!out.contains("owner") && !out.contains("tests"), "{out}");
         assert!(out.contains("a|re: '[\u{200b}\\uFEFF]\\x{41}'\n"), "{out}");
         let (again, found) = parse_rules("r.yml", &out, &Options::default());

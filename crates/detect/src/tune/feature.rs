@@ -32,7 +32,9 @@ pub(super) fn of_event(event: &Event, view: View) -> Features {
             let map = event
                 .norm
                 .iter()
-                .filter_map(|(name, value)| Some((name.to_string(), serde_json::to_value(value).ok()?)))
+                .filter_map(|(name, value)| {
+                    Some((name.to_string(), serde_json::to_value(value).ok()?))
+                })
                 .collect();
             let value = serde_json::Value::Object(map);
             features(&value)

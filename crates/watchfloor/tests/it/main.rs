@@ -21,3 +21,4 @@ mod program;
 mod rules;
 mod runs;
 mod tidy;
+mod workbench;

@@ -25,7 +25,10 @@ use crate::{
 /// Field names of the systems, for canonical and some native names.
 const PIPELINES: &[(&str, &str)] = &[
     ("splunk", include_str!("../../../pipelines/splunk.yml")),
-    ("elasticsearch", include_str!("../../../pipelines/elasticsearch.yml")),
+    (
+        "elasticsearch",
+        include_str!("../../../pipelines/elasticsearch.yml"),
+    ),
 ];
 
 /// Targets by our name: that of sigma-cli, the pipeline.
@@ -115,26 +118,48 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
             text: plain_sigma(engine, d),
         })
         .collect();
-    let wanted = matches.get_one::<String>("target").map_or("", String::as_str);
+    let wanted = matches
+        .get_one::<String>("target")
+        .map_or("", String::as_str);
     let (target, pipeline) = TARGETS
         .iter()
         .find(|(ours, theirs, _)| *ours == wanted || *theirs == wanted)
-        .map_or((wanted, None), |(_, theirs, pipeline)| (*theirs, Some(*pipeline)));
+        .map_or((wanted, None), |(_, theirs, pipeline)| {
+            (*theirs, Some(*pipeline))
+        });
     let pipeline = pipeline.and_then(|name| PIPELINES.iter().find(|(n, _)| *n == name));
     if let Some(dir) = matches.get_one::<PathBuf>("emit") {
         emit(dir, &pieces, pipeline)?;
         context.out.note(&format!(
             "wrote {} rules{} to {}",
             pieces.len(),
-            if pipeline.is_some() { " and the pipeline" } else { "" },
+            if pipeline.is_some() {
+                " and the pipeline"
+            } else {
+                ""
+            },
             dir.display()
         ));
-        return Ok(if errors.is_empty() { Exit::Done } else { Exit::BadInput });
+        return Ok(if errors.is_empty() {
+            Exit::Done
+        } else {
+            Exit::BadInput
+        });
     }
-    let program = matches.get_one::<PathBuf>("sigma-cli").cloned().unwrap_or_default();
-    if let Err(error) = Command::new(&program).arg("version").stdin(Stdio::null()).output() {
+    let program = matches
+        .get_one::<PathBuf>("sigma-cli")
+        .cloned()
+        .unwrap_or_default();
+    if let Err(error) = Command::new(&program)
+        .arg("version")
+        .stdin(Stdio::null())
+        .output()
+    {
         if error.kind() == ErrorKind::NotFound {
-            context.out.note(&format!("error: sigma-cli is not here: there is no program `{}`; {INSTALL}", program.display()));
+            context.out.note(&format!(
+                "error: sigma-cli is not here: there is no program `{}`; {INSTALL}",
+                program.display()
+            ));
             return Ok(Exit::Outside);
         }
         return Err(error).with_context(|| format!("cannot run {}", program.display()));
@@ -143,12 +168,18 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
     emit(&work.0, &pieces, pipeline)?;
     let mut base: Vec<std::ffi::OsString> = vec!["convert".into(), "-t".into(), target.into()];
     let ours = pipeline.map(|_| work.0.join("pipeline.yml"));
-    let given: Vec<PathBuf> = matches.get_many::<PathBuf>("pipeline").into_iter().flatten().cloned().collect();
+    let given: Vec<PathBuf> = matches
+        .get_many::<PathBuf>("pipeline")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     if ours.is_none() && given.is_empty() {
         base.push("--without-pipeline".into());
     }
     for file in ours.into_iter().chain(given) {
-        let file = std::fs::canonicalize(&file).with_context(|| format!("cannot find {}", file.display()))?;
+        let file = std::fs::canonicalize(&file)
+            .with_context(|| format!("cannot find {}", file.display()))?;
         base.extend(["-p".into(), file.into_os_string()]);
     }
     let results = all(&program, &base, &work.0, &pieces);
@@ -164,13 +195,25 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         if context.out.form == Form::Json {
             context.out.json(&json!({"rule": {"id": piece.id, "title": piece.title}, "file": piece.file, "target": wanted, "query": query, "reason": reason}));
         } else if let Some(query) = query {
-            context.out.line(&crate::output::visible(&format!("# {} ({})\n{}\n", piece.title, piece.id, query.trim())));
+            context.out.line(&crate::output::visible(&format!(
+                "# {} ({})\n{}\n",
+                piece.title,
+                piece.id,
+                query.trim()
+            )));
         }
         if let Some(reason) = reason {
-            context.out.note(&format!("not converted: {} ({}): {reason}", piece.title, piece.file));
+            context.out.note(&format!(
+                "not converted: {} ({}): {reason}",
+                piece.title, piece.file
+            ));
         }
     }
-    context.out.note(&format!("{} of {} rules converted to {wanted}", pieces.len() - failed, pieces.len()));
+    context.out.note(&format!(
+        "{} of {} rules converted to {wanted}",
+        pieces.len() - failed,
+        pieces.len()
+    ));
     Ok(if !errors.is_empty() {
         Exit::BadInput
     } else if failed > 0 {
@@ -187,7 +230,9 @@ fn file_of(dir: &Path, number: usize) -> PathBuf {
 
 fn emit(dir: &Path, pieces: &[Piece], pipeline: Option<&(&str, &str)>) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let write = |path: PathBuf, text: &str| std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()));
+    let write = |path: PathBuf, text: &str| {
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
     for (number, piece) in pieces.iter().enumerate() {
         write(file_of(dir, number + 1), &piece.text)?;
     }
@@ -198,17 +243,25 @@ fn emit(dir: &Path, pieces: &[Piece], pipeline: Option<&(&str, &str)>) -> anyhow
 }
 
 /// Converts each rule by itself, several at a time, so that one that fails is named and stops no other.
-fn all(program: &Path, base: &[std::ffi::OsString], dir: &Path, pieces: &[Piece]) -> Vec<Converted> {
+fn all(
+    program: &Path,
+    base: &[std::ffi::OsString],
+    dir: &Path,
+    pieces: &[Piece],
+) -> Vec<Converted> {
     let next = AtomicUsize::new(0);
     let out: Vec<Mutex<Option<Converted>>> = pieces.iter().map(|_| Mutex::new(None)).collect();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(slot) = out.get(at) else { break };
-                    let result = one(program, base, &file_of(dir, at + 1)).unwrap_or_else(|e| Converted::Failed(e.to_string()));
+                    let result = one(program, base, &file_of(dir, at + 1))
+                        .unwrap_or_else(|e| Converted::Failed(e.to_string()));
                     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                 }
             });
@@ -238,7 +291,10 @@ fn one(program: &Path, base: &[std::ffi::OsString], file: &Path) -> anyhow::Resu
     let said = std::thread::spawn(move || text_of(err));
     let text = std::thread::spawn(move || text_of(out));
     let Some(code) = wait(&mut child)? else {
-        return Ok(Converted::Failed(format!("sigma-cli took longer than {} s", PATIENCE.as_secs())));
+        return Ok(Converted::Failed(format!(
+            "sigma-cli took longer than {} s",
+            PATIENCE.as_secs()
+        )));
     };
     let text = text.join().unwrap_or_default();
     let said = said.join().unwrap_or_default();
@@ -250,10 +306,19 @@ fn one(program: &Path, base: &[std::ffi::OsString], file: &Path) -> anyhow::Resu
     let reason: Vec<String> = said
         .lines()
         .chain(text.lines())
-        .map(|l| l.replace(&format!(" in {path}"), "").replace(&path, "the rule").trim().to_owned())
+        .map(|l| {
+            l.replace(&format!(" in {path}"), "")
+                .replace(&path, "the rule")
+                .trim()
+                .to_owned()
+        })
         .filter(|l| l.starts_with("Error:") || l.starts_with('*'))
         .filter(|l| !l.contains("Please check the output above"))
-        .map(|l| l.trim_start_matches("Error: ").trim_start_matches("* ").to_owned())
+        .map(|l| {
+            l.trim_start_matches("Error: ")
+                .trim_start_matches("* ")
+                .to_owned()
+        })
         .collect();
     Ok(Converted::Failed(if reason.is_empty() {
         format!("sigma-cli ended with status {code:?}")

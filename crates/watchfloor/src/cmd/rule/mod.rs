@@ -10,6 +10,7 @@ mod lint;
 mod new;
 mod run;
 mod sarif;
+mod scorecard;
 mod tune;
 
 use std::{
@@ -83,6 +84,12 @@ pub(super) const ROWS: &[Row] = &[
         about: "Techniques with tested and with only tagged rules",
         args: coverage::args,
         run: coverage::run,
+    },
+    Row {
+        name: &["rule", "scorecard"],
+        about: "Keep, tune or retire each rule, with the reasons",
+        args: scorecard::args,
+        run: scorecard::run,
     },
     Row {
         name: &["rule", "new"],

@@ -1,6 +1,9 @@
 //! `watchfloor rule tune`: a filter from false positives, tried before it is proposed.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use serde_json::{Value, json};
@@ -92,17 +95,28 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         context.out.note(&format!("error: {message}"));
         Ok(Exit::BadInput)
     };
-    let path = matches.get_one::<PathBuf>("rule").cloned().unwrap_or_default();
+    let path = matches
+        .get_one::<PathBuf>("rule")
+        .cloned()
+        .unwrap_or_default();
     let file = match files::open(path)? {
         Ok(file) => file,
         Err(files::NotText(why)) => return bad(&why),
     };
     let name = file.name();
-    let (id, view) = match the_rule(&name, &file.text, matches.get_one::<String>("id").map(String::as_str)) {
+    let (id, view) = match the_rule(
+        &name,
+        &file.text,
+        matches.get_one::<String>("id").map(String::as_str),
+    ) {
         Ok(found) => found,
         Err(why) => return bad(&why),
     };
-    let wanted = match numbers(matches.get_one::<String>("false-positives").map_or("", String::as_str)) {
+    let wanted = match numbers(
+        matches
+            .get_one::<String>("false-positives")
+            .map_or("", String::as_str),
+    ) {
         Ok(wanted) => wanted,
         Err(why) => return bad(&why),
     };
@@ -117,7 +131,11 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
             Err(why) => return bad(&why),
         };
         for ((event, place), hit) in all.events.into_iter().zip(all.places).zip(hits) {
-            let record = place.rsplit(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+            let record = place
+                .rsplit(':')
+                .next()
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(0);
             if wanted.contains(&record) {
                 // A record may give several events; those that the rule finds are meant.
                 if hit {
@@ -132,7 +150,10 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
             !wrong.places.iter().any(|p| p.ends_with(&end))
         });
         if let Some(missing) = missing {
-            return bad(&format!("record {missing} of {} is not there or does not match the rule; `watchfloor rule explain` says why", path.display()));
+            return bad(&format!(
+                "record {missing} of {} is not there or does not match the rule; `watchfloor rule explain` says why",
+                path.display()
+            ));
         }
     }
     for (argument, into) in [("fp", &mut wrong), ("tp", &mut right)] {
@@ -146,13 +167,18 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
             }
         }
     }
-    let form = if matches.get_one::<String>("as").is_some_and(|f| f == "filter") {
+    let form = if matches
+        .get_one::<String>("as")
+        .is_some_and(|f| f == "filter")
+    {
         FilterForm::Filter
     } else {
         FilterForm::Selection
     };
     if matches.get_flag("apply") && form == FilterForm::Filter {
-        return bad("--apply writes a selection into the rule; write a filter document to a file of its own");
+        return bad(
+            "--apply writes a selection into the rule; write a filter document to a file of its own",
+        );
     }
     let proposal = match tune(&name, &file.text, &id, &wrong.events, &right.events, form) {
         Ok(proposal) => proposal,
@@ -179,7 +205,14 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
     if matches.get_flag("apply") {
         file.replace(&proposal.rule)?;
     }
-    show(context, &proposal, form, (wrong.events.len(), right.events.len()), &also, stored.as_ref());
+    show(
+        context,
+        &proposal,
+        form,
+        (wrong.events.len(), right.events.len()),
+        &also,
+        stored.as_ref(),
+    );
     if matches.get_flag("apply") {
         context.out.note(&format!("wrote {name}"));
     }
@@ -199,7 +232,9 @@ fn the_rule(path: &str, text: &str, wanted: Option<&str>) -> Result<(String, Vie
         None => !d.is_correlation(),
     });
     let first = rules.next().ok_or_else(|| {
-        let error = found.iter().find(|d| d.level == watchfloor_types::Level::Error);
+        let error = found
+            .iter()
+            .find(|d| d.level == watchfloor_types::Level::Error);
         error.map_or_else(|| format!("{path} has no such rule"), ToString::to_string)
     })?;
     if rules.next().is_some() {
@@ -226,7 +261,11 @@ fn numbers(text: &str) -> Result<Vec<usize>, String> {
 }
 
 /// Every event of a file, through the mapping that was named.
-fn read(matches: &ArgMatches, context: &Context, path: &PathBuf) -> anyhow::Result<Result<Events, String>> {
+fn read(
+    matches: &ArgMatches,
+    context: &Context,
+    path: &Path,
+) -> anyhow::Result<Result<Events, String>> {
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
     let mut reader = match reader(matches, &sources)? {
         Ok(reader) => reader,
@@ -238,7 +277,11 @@ fn read(matches: &ArgMatches, context: &Context, path: &PathBuf) -> anyhow::Resu
     let mut seq = 0;
     Input::open(path)?.each(path, &mut |index, record| {
         seq += 1;
-        anyhow::ensure!(out.events.len() < MAX_EVENTS, "{} has more than {MAX_EVENTS} events", path.display());
+        anyhow::ensure!(
+            out.events.len() < MAX_EVENTS,
+            "{} has more than {MAX_EVENTS} events",
+            path.display()
+        );
         match reader.events(record, seq, now) {
             Ok(events) => {
                 for event in events {
@@ -250,7 +293,10 @@ fn read(matches: &ArgMatches, context: &Context, path: &PathBuf) -> anyhow::Resu
         Ok(())
     })?;
     if unread > 0 {
-        context.out.note(&format!("{}: {unread} records could not be read", path.display()));
+        context.out.note(&format!(
+            "{}: {unread} records could not be read",
+            path.display()
+        ));
     }
     Ok(Ok(out))
 }
@@ -286,7 +332,9 @@ fn hidden(
         .filter_map(|p| p.field.split('|').next())
         .collect();
     let mut say: BTreeMap<String, usize> = BTreeMap::new();
-    for (((event, place), before), after) in all.events.iter().zip(&all.places).zip(before).zip(after) {
+    for (((event, place), before), after) in
+        all.events.iter().zip(&all.places).zip(before).zip(after)
+    {
         if before && !after {
             out.hidden.push(place.clone());
             let said: Vec<String> = fields_of(event, view)
@@ -303,13 +351,21 @@ fn hidden(
 }
 
 /// Findings in stored events, without and with the filter.
-fn stored(context: &Context, before: &str, after: &str, from: &str) -> anyhow::Result<Result<(u64, u64), Exit>> {
+fn stored(
+    context: &Context,
+    before: &str,
+    after: &str,
+    from: &str,
+) -> anyhow::Result<Result<(u64, u64), Exit>> {
     let client = match Client::open(context)? {
         Ok(client) => client,
         Err(exit) => return Ok(Err(exit)),
     };
     let count = |text: &str| -> anyhow::Result<u64> {
-        let answer = client.post("/api/v1/rules/backtest", &json!({"text": text, "from": from, "until": ""}))?;
+        let answer = client.post(
+            "/api/v1/rules/backtest",
+            &json!({"text": text, "from": from, "until": ""}),
+        )?;
         let rules = answer.get("rules").and_then(Value::as_array);
         Ok(rules
             .into_iter()
@@ -324,12 +380,20 @@ fn stored(context: &Context, before: &str, after: &str, from: &str) -> anyhow::R
 
 fn refuse(context: &Context, why: &NoProposal) -> Exit {
     if context.out.form == Form::Json {
-        let refused: Vec<Value> = why.refused.iter().map(|r| json!({"field": r.field, "reason": r.reason})).collect();
-        context.out.json(&json!({"proposal": null, "reason": why.reason, "refused": refused}));
+        let refused: Vec<Value> = why
+            .refused
+            .iter()
+            .map(|r| json!({"field": r.field, "reason": r.reason}))
+            .collect();
+        context
+            .out
+            .json(&json!({"proposal": null, "reason": why.reason, "refused": refused}));
     } else {
         context.out.note(&format!("no filter: {}", why.reason));
         for refused in &why.refused {
-            context.out.note(&format!("  not {}: {}", refused.field, refused.reason));
+            context
+                .out
+                .note(&format!("  not {}: {}", refused.field, refused.reason));
         }
     }
     Exit::Findings
@@ -374,7 +438,14 @@ fn show(
         .collect();
     say("");
     context.out.table(
-        &["predicate", "value", "trust", "false positives", "true positives", "why"],
+        &[
+            "predicate",
+            "value",
+            "trust",
+            "false positives",
+            "true positives",
+            "why",
+        ],
         &rows,
         &Value::Null,
     );
@@ -386,7 +457,9 @@ fn show(
         context.out.note("there was no true positive to compare with: look at the filter twice, or give some by --tp");
     }
     for refused in &proposal.refused {
-        context.out.note(&format!("not {}: {}", refused.field, refused.reason));
+        context
+            .out
+            .note(&format!("not {}: {}", refused.field, refused.reason));
     }
     for (file, hidden) in also {
         context.out.note(&format!(
