@@ -366,17 +366,15 @@ fn is_identity(name: &str) -> bool {
 }
 
 fn trust(name: &str, values: &[&Seen]) -> Trust {
-    let path = |s: &&Seen| s.text.contains(['\\', '/']) && s.text.len() > 3;
+    let path = |s: &&Seen| is_absolute(&s.text) && s.text.len() > 3;
     if is_proof(name) {
         return Trust::Proof;
     }
-    if values.iter().all(|s| path(s)) {
+    if values.iter().all(path) {
         return if values.iter().any(|s| is_writable_place(&s.folded)) {
             Trust::Weak
-        } else if values.iter().all(|s| is_absolute(&s.text)) {
-            Trust::Place
         } else {
-            Trust::Other
+            Trust::Place
         };
     }
     if is_identity(name) {
