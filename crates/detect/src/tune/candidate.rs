@@ -15,7 +15,7 @@ pub enum Trust {
     Proof,
     /// A service account, role or key, which somebody has to own.
     Identity,
-    /// A program or file in a folder that only administrators write.
+    /// A program or file in a folder that only administrators write, and no tool of the system itself.
     Place,
     /// An address, host or device.
     Network,
@@ -166,6 +166,23 @@ fn judge(field: &str, values: &[&Seen], demanded: &[String]) -> Result<Candidate
     }
     if is_free_text(&name, values) {
         return Err(same.then(|| "free text: an attacker can write the same".to_owned()));
+    }
+    let asks_program = demanded.iter().any(|d| {
+        let d = d.to_ascii_lowercase();
+        [
+            "image",
+            "originalfilename",
+            "process.name",
+            "process.executable",
+            "commandline",
+            "command_line",
+        ]
+        .contains(&d.as_str())
+    });
+    if is_proof(&name) && asks_program && !name.contains("parent") {
+        let reason =
+            "says which program it is, and the rule is about what that program does".to_owned();
+        return Err(same.then_some(reason));
     }
     let trust = trust(&name, values);
     let numbers = distinct.values().all(|s| s.number);
@@ -371,7 +388,8 @@ fn trust(name: &str, values: &[&Seen]) -> Trust {
         return Trust::Proof;
     }
     if values.iter().all(path) {
-        return if values.iter().any(|s| is_writable_place(&s.folded)) {
+        let chosen = |s: &&Seen| is_writable_place(&s.folded) || is_system_tool(&s.folded);
+        return if values.iter().any(chosen) {
             Trust::Weak
         } else {
             Trust::Place
@@ -442,6 +460,21 @@ fn is_absolute(text: &str) -> bool {
     let mut chars = text.chars();
     let drive = chars.next().is_some_and(|c| c.is_ascii_alphabetic()) && chars.next() == Some(':');
     drive || text.starts_with('/')
+}
+
+/// Programs of the system itself, which everybody may start.
+fn is_system_tool(folded: &str) -> bool {
+    let at_drive = folded.get(1..).unwrap_or_default();
+    at_drive.starts_with(":\\windows\\")
+        || [
+            "/bin/",
+            "/sbin/",
+            "/usr/bin/",
+            "/usr/sbin/",
+            "/usr/lib/systemd/",
+        ]
+        .iter()
+        .any(|p| folded.starts_with(p))
 }
 
 /// Folders where users write.
