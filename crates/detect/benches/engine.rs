@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, fmt::Write as _, hint::black_box, time::Duratio
 use bytes::Bytes;
 use rsigma_eval::event::JsonEvent;
 use rsigma_parser::LogSource;
-use watchfloor_detect::{Engine, Options, Scratch, event_of_json, parse_rules};
+use watchfloor_detect::{Document, Engine, Options, Scratch, event_of_json, parse_rules};
 use watchfloor_types::{Event, EventId, Finding, Logsource, Norm, Timestamp};
 
 #[path = "../tests/it/corpus.rs"]
@@ -30,6 +30,9 @@ mod corpus;
 
 /// Rounds of each engine, in turns.
 const ROUNDS: usize = 5;
+/// Reloads of a round, and passes over prompts: the clock of CPU time ticks every few milliseconds.
+const RELOADS: u32 = 20;
+const PASSES: u32 = 40;
 
 fn main() {
     let named: Vec<String> = std::env::args()
@@ -500,8 +503,71 @@ fn load(rules: &[(String, String)]) {
     );
 }
 
-/// One rule changed while events come.
-fn reload(_rules: &[(String, String)], _events: &[(String, [Option<String>; 3])]) {}
+/// One rule changed while events come: until the new engine is there, and what the first event of
+/// the kind costs with it. The texts of the others were parsed before.
+fn reload(rules: &[(String, String)], events: &[(String, [Option<String>; 3])]) {
+    let parse = |(path, text): &(String, String)| parse_rules(path, text, &Options::default()).0;
+    let documents: Vec<_> = rules.iter().flat_map(parse).collect();
+    let (engine, _) = Engine::new(documents.clone());
+    let first = events
+        .iter()
+        .find(|(_, source)| source[2].as_deref() == Some("process_creation"))
+        .expect("the corpus has such events");
+    let ours = Ours {
+        engine,
+        events: events
+            .iter()
+            .map(|(line, source)| (Bytes::from(line.clone()), corpus::logsource(source)))
+            .collect(),
+    };
+    ours.run(&mut Scratch::new());
+    let event = event_of_json(
+        &first.0,
+        corpus::logsource(&first.1),
+        Norm::default(),
+        Timestamp::UNIX_EPOCH,
+    );
+    for kind in ["process_creation", "image_load", "webserver"] {
+        let at = rules
+            .iter()
+            .position(|(_, text)| text.contains(&format!("category: {kind}\n")))
+            .expect("the corpus has such rules");
+        let (path, text) = &rules[at];
+        let (mut swap, mut wait) = (Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            let changed: Vec<Document> = (0..RELOADS)
+                .map(|turn| {
+                    let mark = format!("license: v{round}.{turn}\nlevel: ");
+                    parse(&(path.clone(), text.replace("level: ", &mark))).remove(0)
+                })
+                .collect();
+            let (took, engines) = timed(|| {
+                let swap = |document: &Document| {
+                    let mut documents = documents.clone();
+                    documents[at] = document.clone();
+                    ours.engine.changed(documents).0
+                };
+                changed.iter().map(swap).collect::<Vec<Engine>>()
+            });
+            swap.push(took.as_secs_f64() * 1e3 / f64::from(RELOADS));
+            for engine in engines {
+                let (mut scratch, mut hits) = (Scratch::new(), Vec::new());
+                let began = std::time::Instant::now();
+                engine.match_event(&event, &mut scratch, &mut hits);
+                wait.push(began.elapsed().as_secs_f64() * 1e6);
+            }
+        }
+        let (swap, wait) = (median(swap), median(wait));
+        println!(
+            "reload of one {kind} rule of {}: {:.1} ms ({:.1} to {:.1}); first event after it {:.0} µs",
+            rules.len(),
+            swap.0,
+            swap.1,
+            swap.2,
+            wait.0
+        );
+    }
+}
 
 /// One hundred rules over prompts of 10 KB.
 fn prompt() {
@@ -604,13 +670,13 @@ fn prompt() {
         let mut times = Vec::new();
         for _ in 0..=2 * ROUNDS {
             let (time, ()) = timed(|| {
-                for event in &events {
+                for event in (0..PASSES).flat_map(|_| &events) {
                     hits.clear();
                     engine.match_event(event, &mut scratch, &mut hits);
                     black_box(&hits);
                 }
             });
-            times.push(time.as_secs_f64() * 1e6 / events.len() as f64);
+            times.push(time.as_secs_f64() * 1e6 / (events.len() as f64 * f64::from(PASSES)));
         }
         by_kind.insert(kind, median(times));
     }

@@ -80,7 +80,7 @@ mod score;
 mod tune;
 mod yaml;
 
-pub use correlate::{Correlator, Counters, Limits};
+pub use correlate::{Correlator, Counters, Limits, Restored, SnapshotError};
 pub use diagnostics::{Code, codes};
 pub use engine::{
     ClassCost, Costs, Engine, Explanation, Hit, ItemTrace, RuleCost, Scratch, SelectionTrace,
@@ -91,8 +91,8 @@ pub use modifier::{MODIFIERS, Modifier};
 pub use plain::plain_sigma;
 pub use practice::{Allowances, Edit, Fix, Remark, Scope, allowances, mended, remarks};
 pub use rule::{
-    Aggregate, Document, Expect, Options, RuleMeta, Sample, SampleEvent, Status, Threshold,
-    parse_rules,
+    Aggregate, Document, Expect, Options, Pipeline, RuleMeta, Sample, SampleEvent, Status,
+    Threshold, parse_lists, parse_pipeline, parse_rules,
 };
 pub use sample::{SampleOutcome, event_of_json, norm_of_json};
 pub use score::{Advice, Bounds, Known, advise};

@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
-use crate::pattern::Pattern;
+use crate::{engine::ArrayAsk, pattern::Pattern};
 
 /// Whether letter case counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -200,6 +200,8 @@ pub(crate) enum Op {
         compare: Compare,
         value: i64,
     },
+    /// Members of the array that the field holds satisfy a nested detection.
+    Array(ArrayAsk),
     /// A placeholder that nobody filled in: never holds.
     Placeholder(Box<str>),
 }
@@ -218,6 +220,7 @@ impl Op {
             | Self::Exists
             | Self::Null
             | Self::Time { .. }
+            | Self::Array(_)
             | Self::Placeholder(_) => Case::Kept,
         }
     }
@@ -256,6 +259,7 @@ impl fmt::Display for Op {
             } => {
                 write!(f, "{} {} {value}", part.word(), compare.word())
             }
+            Self::Array(ask) => write!(f, "[{}] of its members match", ask.members().word()),
             Self::Placeholder(text) => write!(f, "is the unknown placeholder {text:?}"),
         }
     }

@@ -1,20 +1,9 @@
 //! Rules as plain Sigma, for other tools: without our own keys, in the canonical layout.
 
-use crate::{Document, Engine, layout, rule::Body};
+use crate::{Document, Engine, layout};
 
 /// Keys that only mean something here.
 const OURS: &[&str] = &["owner", "runbook", "tests"];
-
-impl Document {
-    /// Ids and names of the rules that a correlation refers to; none of a detection.
-    #[must_use]
-    pub fn references(&self) -> Vec<&str> {
-        match &self.body {
-            Body::Detection(_) => Vec::new(),
-            Body::Correlation(c) => c.rules.iter().map(|r| r.text.as_str()).collect(),
-        }
-    }
-}
 
 /// The document as plain Sigma; for a correlation with all rules that it refers to, in front of it.
 #[must_use]

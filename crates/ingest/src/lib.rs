@@ -18,8 +18,10 @@ mod path;
 mod shape;
 mod source;
 mod spec;
+pub mod stream;
 mod time;
 mod transform;
+pub mod windows;
 
 pub use format::{
     Decoded, FORMATS, Format, Limits, RecordError,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use watchfloor_types::{DeadLetter, Event, EventId, FieldName, Frame, Norm, Value};
+use watchfloor_types::{DeadLetter, Event, EventId, FieldName, Frame, Logsource, Norm, Value};
 
 use crate::{
     convert,
@@ -56,6 +56,33 @@ pub(crate) fn frame(source: &Source, frame: &Frame, joiner: Option<&mut Joiner>)
     }
     run.out.dead.extend(refused(frame));
     run.out
+}
+
+/// The logsource that the event of the record `tree` has, without mapping it; none where only the
+/// whole mapping can say: the record is left out, holds several, or is none of this source's kind.
+pub(crate) fn logsource(source: &Source, mut tree: Json<'_>) -> Option<Logsource> {
+    let Json::Object(_) = tree else {
+        return None;
+    };
+    let several = source.split.iter().any(|path| {
+        let first = path.first().and_then(|key| tree.get(key));
+        first.is_some()
+    });
+    let wrapped = source.envelope == Envelope::Unwrap && tree.get("event").is_some();
+    if several || wrapped {
+        return None;
+    }
+    for change in &source.transforms {
+        transform::apply(change, &mut tree);
+    }
+    let Some(shape) = source.shapes.iter().find(|s| s.detect.hold(&tree)) else {
+        return Some(source.logsource.of(&tree));
+    };
+    for change in &shape.transforms {
+        transform::apply(change, &mut tree);
+    }
+    let dropped = shape.drop.iter().any(|(when, _)| when.hold(&tree));
+    (!dropped && shape.join.is_none()).then(|| shape.logsource.of(&tree))
 }
 
 /// Dead letters of the pieces that were no record when `frame` came in.
@@ -229,7 +256,11 @@ impl Run<'_> {
         let time = shape
             .time
             .iter()
-            .find_map(|(slot, format)| found.all(*slot).find_map(|v| time::read(v, *format)))
+            .find_map(|(slot, format)| {
+                found.all(*slot).find_map(|v| {
+                    time::read(v, *format).or_else(|| time::without_year(v, self.frame.received))
+                })
+            })
             .or(outer.time)
             .unwrap_or(self.frame.received);
         let tenant = shape

@@ -5,13 +5,15 @@ use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 use watchfloor_types::{Diagnostic, Frame, Logsource, Place, SourceId};
 
 use crate::{
+    cond::Conditions,
     format,
     golden::{self, TestOutcome},
     join::Joiner,
+    json::{self, Json},
     logsource::Resolve,
     map::{self, Mapped},
     shape::{self, Fault, Shape},
-    spec::{Envelope, JoinRole, Ops, RecordKind, ShapeSpec, SourceSpec, TestSpec},
+    spec::{Envelope, JoinRole, OneOrMany, Ops, RecordKind, ShapeSpec, SourceSpec, TestSpec},
     transform::Transform,
 };
 
@@ -30,6 +32,8 @@ pub struct Source {
     formats: Vec<String>,
     references: Vec<String>,
     file: String,
+    /// Any may hold.
+    recognise: Vec<Conditions>,
     pub(crate) record: RecordKind,
     pub(crate) envelope: Envelope,
     /// Keys that lead to a list whose items are the records.
@@ -98,6 +102,22 @@ impl Sources {
         self.0.values()
     }
 
+    /// The source that a record of unknown origin belongs to, told by the `recognise` of each, and
+    /// the logsource that its event has; that is none where only the whole mapping can say.
+    /// `likely`, where given, is asked first.
+    #[must_use]
+    pub fn recognise(
+        &self,
+        record: &[u8],
+        likely: Option<&Arc<Source>>,
+    ) -> Option<(&Arc<Source>, Option<Logsource>)> {
+        let tree = json::parse(record).ok()?;
+        let likely = likely.and_then(|l| self.0.get(&l.id));
+        let mut all = likely.into_iter().chain(self.0.values());
+        let source = all.find(|s| s.recognises(&tree))?;
+        Some((source, map::logsource(source, tree)))
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -141,6 +161,9 @@ impl Source {
     #[must_use]
     pub fn formats(&self) -> &[String] {
         &self.formats
+    }
+    fn recognises(&self, tree: &Json<'_>) -> bool {
+        self.recognise.iter().any(|r| r.hold(tree))
     }
     /// Where its shape is documented.
     #[must_use]
@@ -258,6 +281,8 @@ fn compile(
         let keys = parsed.keys().unwrap_or_default();
         Ok(keys.into_iter().map(str::to_owned).collect())
     });
+    let recognise = spec.recognise.iter().flat_map(OneOrMany::as_slice);
+    let recognise = recognise.map(|c| Conditions::compile(c).map_err(|e| fault(e.into())));
     let source = Source {
         id,
         title: spec.title,
@@ -267,6 +292,7 @@ fn compile(
         formats: spec.formats,
         references: spec.references,
         file: path.to_owned(),
+        recognise: recognise.collect::<Result<_, _>>()?,
         record: spec.record,
         envelope: spec.envelope,
         split: split.collect::<Result<_, _>>().map_err(fault)?,

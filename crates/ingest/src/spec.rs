@@ -21,6 +21,9 @@ pub(crate) struct SourceSpec {
     pub(crate) formats: Vec<String>,
     #[serde(default)]
     pub(crate) references: Vec<String>,
+    /// Tells that a record of unknown origin belongs here.
+    #[serde(default)]
+    pub(crate) recognise: Option<OneOrMany<Cond>>,
     #[serde(default)]
     pub(crate) record: RecordKind,
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! Times as records write them.
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Deserialize;
 
 use crate::json::Json;
@@ -42,6 +42,36 @@ pub(crate) fn read(json: &Json<'_>, format: TimeFormat) -> Option<Timestamp> {
         TimeFormat::Ticks => scaled(text, 0)?.checked_sub(TICKS_1970)?.checked_mul(100)?,
     };
     Timestamp::from_nanosecond(nanos).ok()
+}
+
+/// The month that an English short name stands for, from 1.
+pub(crate) fn month(name: &str) -> Option<i8> {
+    const NAMES: &str = "janfebmaraprmayjunjulaugsepoctnovdec";
+    if name.len() != 3 || !name.is_ascii() {
+        return None;
+    }
+    let at = NAMES.find(&name.to_ascii_lowercase())?;
+    at.is_multiple_of(3).then_some(at as i8 / 3 + 1)
+}
+
+/// A time without a year, as RFC 3164 writes it (`Mar  2 08:00:00`): in UTC, in the year that
+/// puts it at most a day after `received`.
+pub(crate) fn without_year(json: &Json<'_>, received: Timestamp) -> Option<Timestamp> {
+    let mut words = json.text()?.split_ascii_whitespace();
+    let month = month(words.next()?)?;
+    let day: i8 = words.next()?.parse().ok()?;
+    let clock: jiff::civil::Time = words.next()?.parse().ok()?;
+    if words.next().is_some() {
+        return None;
+    }
+    let latest = received.checked_add(SignedDuration::from_hours(24)).ok()?;
+    let year = TimeZone::UTC.to_datetime(latest).year();
+    // The 29th of February may lie several years back.
+    (0..8).find_map(|back| {
+        let date = jiff::civil::Date::new(year - back, month, day).ok()?;
+        let time = TimeZone::UTC.to_timestamp(date.to_datetime(clock)).ok()?;
+        (time <= latest).then_some(time)
+    })
 }
 
 fn auto(text: &str) -> Option<Timestamp> {
@@ -90,6 +120,24 @@ fn scaled(text: &str, digits: u32) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_without_a_year_lies_in_the_past() {
+        let received: Timestamp = "2027-03-02T08:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("Mar  2 08:00:00", Some("2027-03-02T08:00:00Z")),
+            ("Mar  3 07:59:59.5", Some("2027-03-03T07:59:59.5Z")),
+            ("Mar  4 08:00:00", Some("2026-03-04T08:00:00Z")),
+            ("dec 31 23:59:59", Some("2026-12-31T23:59:59Z")),
+            ("Feb 29 00:00:00", Some("2024-02-29T00:00:00Z")),
+            ("Feb 30 00:00:00", None),
+            ("Mar  2", None),
+            ("anf  2 08:00:00", None),
+        ] {
+            let time = without_year(&Json::Text(text.into()), received);
+            assert_eq!(time, expected.map(|t| t.parse().unwrap()), "{text}");
+        }
+    }
 
     #[test]
     fn times_as_records_write_them() {

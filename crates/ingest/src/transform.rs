@@ -128,7 +128,7 @@ fn otel_value(value: &mut Json<'_>) {
 }
 
 /// `[{"@Name": "A", "#text": "x"}, …]` and `<Data Name="A">x</Data>…` become `{"A": "x"}`.
-fn windows_data(value: &mut Json<'_>) {
+pub(crate) fn windows_data(value: &mut Json<'_>) {
     match value {
         Json::Array(items) => {
             let pairs = items.iter_mut().filter_map(|item| {

@@ -203,14 +203,45 @@ impl Logsource {
         }
     }
 
+    /// The word for a part of an event's logsource that nobody knows: rules see it whatever they
+    /// name there.
+    pub const UNKNOWN: &str = "*";
+
+    /// Categories that stand for several others (Sigma 2.1, taxonomy appendix, "Registry").
+    const WIDE_CATEGORIES: &[(&str, &[&str])] = &[(
+        "registry_event",
+        &[
+            "registry_add",
+            "registry_delete",
+            "registry_set",
+            "registry_rename",
+        ],
+    )];
+
+    /// The logsource of an event of which nothing is known: every rule sees it.
+    #[must_use]
+    pub fn unknown() -> Self {
+        let part = Some(Arc::from(Self::UNKNOWN));
+        Self {
+            product: part.clone(),
+            category: part.clone(),
+            service: part,
+        }
+    }
+
     /// Whether a rule with this logsource sees an event with logsource `event`.
     #[must_use]
     pub fn sees(&self, event: &Logsource) -> bool {
-        let part =
-            |rule: &Option<Arc<str>>, event: &Option<Arc<str>>| rule.is_none() || rule == event;
-        part(&self.product, &event.product)
-            && part(&self.category, &event.category)
-            && part(&self.service, &event.service)
+        let part = |rule: &Option<Arc<str>>, event: &Option<Arc<str>>| {
+            rule.is_none() || rule == event || event.as_deref() == Some(Self::UNKNOWN)
+        };
+        let holds = |wide: &str, narrow: &str| {
+            let row = Self::WIDE_CATEGORIES.iter().find(|(w, _)| *w == wide);
+            row.is_some_and(|(_, narrows)| narrows.contains(&narrow))
+        };
+        let category = part(&self.category, &event.category)
+            || matches!((&self.category, &event.category), (Some(r), Some(e)) if holds(r, e));
+        category && part(&self.product, &event.product) && part(&self.service, &event.service)
     }
 }
 
@@ -339,6 +370,11 @@ mod tests {
             assert_eq!(rule.sees(&event), seen, "{rule}");
         }
         assert!(!ls("windows", "process_creation", "").sees(&ls("windows", "", "")));
+        assert!(ls("windows", "process_creation", "sysmon").sees(&Logsource::unknown()));
+        let registry = ls("windows", "registry_event", "");
+        assert!(registry.sees(&ls("windows", "registry_set", "sysmon")));
+        assert!(!registry.sees(&ls("windows", "file_event", "sysmon")));
+        assert!(!ls("windows", "registry_set", "").sees(&ls("windows", "registry_event", "")));
         assert_eq!(ls("", "gen_ai", "").view(), View::Norm);
         assert_eq!(ls("aws", "", "cloudtrail").view(), View::Native);
     }

@@ -49,6 +49,18 @@ impl Output {
         write_line(&mut std::io::stdout().lock(), &escaped(&text));
     }
 
+    /// Whole lines of data at once, each with its line end.
+    pub(crate) fn lines(self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        if out
+            .write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            std::process::exit(0);
+        }
+    }
+
     /// A message for the person at the terminal.
     pub(crate) fn note(self, text: &str) {
         write_line(&mut std::io::stderr().lock(), &visible(text));
@@ -111,6 +123,11 @@ pub(crate) fn visible(text: &str) -> String {
             c => c,
         })
         .collect()
+}
+
+/// A value as one line of JSON, without a line end.
+pub(crate) fn json_line(value: &Value) -> String {
+    escaped(&value.to_string())
 }
 
 /// JSON with the characters escaped that steer a terminal or hide text. They stand only inside

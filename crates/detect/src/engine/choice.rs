@@ -8,7 +8,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{
-    class::{LEARN_EVENTS, Learning, LocalAsk, Shared, Way},
+    class::{Learning, LocalAsk, Shared, Way},
     program::triggers,
 };
 use crate::op::{How, Op};
@@ -25,6 +25,7 @@ const SEARCH_BYTE: f64 = 0.8;
 const FOLD_BYTE: f64 = 0.15;
 
 /// What asks and fields cost.
+#[derive(Debug, Clone)]
 pub(super) struct Costs {
     /// For each ask, in what part of events it holds.
     pub(super) holds: Vec<f64>,
@@ -67,9 +68,17 @@ impl Costs {
 
     /// What the first events showed; among asks that were never seen to hold, the guess decides.
     pub(super) fn learned(shared: &Shared, learning: &Learning) -> Self {
-        let events = f64::from(LEARN_EVENTS);
+        let events = f64::from(learning.enough);
         let holds = shared.asks.iter().zip(&learning.hits).map(|(ask, hits)| {
-            (f64::from(hits.load(Ordering::Relaxed)) + 0.2 * guess(&ask.ask.op)) / events
+            let hits = match ask.way {
+                Way::Quick => Some(hits),
+                // It can hold where the field is.
+                Way::Exists | Way::Null | Way::Slow { .. } => {
+                    learning.present.get(ask.field as usize)
+                }
+            };
+            let hits = hits.map_or(0, |h| h.load(Ordering::Relaxed));
+            (f64::from(hits) + 0.2 * guess(&ask.ask.op)) / events
         });
         let fields = learning
             .values
@@ -181,8 +190,13 @@ fn for_rule(shared: &Shared, costs: &Costs, bans: &[Ban], rule: usize) -> Option
             .get(local.field as usize)
             .copied()
             .unwrap_or(Ban::Nothing);
-        (matches!(local.way, Way::Quick) && !forbids(ban, local))
-            .then(|| costs.holds.get(ask as usize).copied().unwrap_or(1.0))
+        let usable = match local.way {
+            Way::Quick => !forbids(ban, local),
+            // The presence of the field is the trigger; keywords have no field.
+            Way::Exists | Way::Slow { .. } => Some(local.field) != shared.native_anywhere,
+            Way::Null => false,
+        };
+        usable.then(|| costs.holds.get(ask as usize).copied().unwrap_or(1.0))
     })
 }
 
@@ -224,6 +238,7 @@ fn guess(op: &Op) -> f64 {
         | Op::Null
         | Op::FieldRef { .. }
         | Op::Time { .. }
+        | Op::Array(_)
         | Op::Placeholder(_) => 1.0,
     }
 }

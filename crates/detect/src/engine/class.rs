@@ -28,28 +28,42 @@ use crate::{
     rule::Field,
 };
 
-/// Events after which triggers are chosen anew from what really happened.
-pub(super) const LEARN_EVENTS: u32 = 1_024;
+/// Triggers are chosen anew after so many events were looked at thoroughly: soon, at first.
+const FIRST_EVENTS: u32 = 256;
+/// And later, one of so many events at a time, from more.
+const LATER_EVENTS: u32 = 1_024;
+const LATER_STRIDE: u64 = 16;
 
 /// Rules for one kind of event.
 #[derive(Debug)]
 pub(crate) struct Class {
     pub(super) shared: Arc<Shared>,
+    /// What triggers were chosen by.
+    costs: Costs,
     /// The rules' programs, each in the order that decides soonest.
     pub(super) programs: Box<[Program]>,
     /// Rules without a quick necessary ask.
     pub(super) always: Box<[u32]>,
     /// For each ask, the rules to try when it holds.
     pub(super) triggers: Box<[Box<[u32]>]>,
-    /// For each field, what is looked for in every value as it comes.
-    pub(super) first: Box<[Table]>,
-    /// For each ask, whether `first` answers it.
-    pub(super) in_first: Box<[bool]>,
-    /// What of `first` is looked for in the record as it is written.
-    pub(super) keywords: Option<Whole>,
+    /// For each field, the rules to try when it is there at all.
+    pub(super) presence: Box<[Box<[u32]>]>,
+    /// What is looked for in every event.
+    pub(super) look: Look,
     pub(super) learning: Option<Learning>,
     /// A better one has taken its place.
     pub(super) replaced: AtomicBool,
+}
+
+/// What is looked for as an event is read.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// For each field, what is looked for in every value as it comes.
+    pub(super) tables: Box<[Table]>,
+    /// What is looked for in the record as it is written.
+    pub(super) keywords: Option<Whole>,
+    /// For each ask, whether it is among them.
+    pub(super) answers: Box<[bool]>,
 }
 
 /// What stays when triggers change.
@@ -72,8 +86,8 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 pub(super) struct ClassRule {
-    /// Position in the engine.
-    pub(super) rule: u32,
+    /// Its slot in the engine.
+    pub(super) slot: u32,
     /// In the order of the rule, which is the order in which matched fields are told.
     pub(super) program: Program,
 }
@@ -101,13 +115,19 @@ pub(super) enum Way {
     },
 }
 
-/// What the first events show.
+/// What events show that are looked at thoroughly.
 #[derive(Debug)]
 pub(super) struct Learning {
-    pub(super) seen: AtomicU32,
+    /// Everything that is asked.
+    look: Look,
+    /// One of so many events is looked at thoroughly, until there were `enough`.
+    stride: u64,
+    pub(super) enough: u32,
+    seen: AtomicU32,
     /// For each ask, in how many events it held.
     pub(super) hits: Box<[AtomicU32]>,
-    /// For each field, how many values and bytes came.
+    /// For each field, in how many events it was, and how many values and bytes came.
+    pub(super) present: Box<[AtomicU32]>,
     pub(super) values: Box<[AtomicU32]>,
     pub(super) bytes: Box<[AtomicU64]>,
 }
@@ -147,37 +167,18 @@ impl Shared {
 }
 
 impl Class {
-    /// Compiles `rules`, each with its position in the engine.
+    /// Compiles `rules`, each with its slot in the engine.
     pub(super) fn new<'a>(
         rules: impl IntoIterator<Item = (u32, &'a Program)>,
         asks: &Asks,
     ) -> Self {
-        Self::to_learn(Arc::new(Shared::new(rules, asks)))
-    }
-
-    /// Looks for everything, to see what is rare.
-    fn to_learn(shared: Arc<Shared>) -> Self {
-        let learning = Learning {
-            seen: AtomicU32::new(0),
-            hits: shared.asks.iter().map(|_| AtomicU32::new(0)).collect(),
-            values: (0..shared.fields).map(|_| AtomicU32::new(0)).collect(),
-            bytes: (0..shared.fields).map(|_| AtomicU64::new(0)).collect(),
-        };
+        let shared = Arc::new(Shared::new(rules, asks));
         let costs = Costs::guessed(&shared);
-        let mut class = Self::with_costs(shared, &costs);
-        let quick: Vec<bool> = class
-            .shared
-            .asks
-            .iter()
-            .map(|a| matches!(a.way, Way::Quick))
-            .collect();
-        (class.first, class.keywords) = tables(&class.shared, &quick);
-        class.in_first = quick.into();
-        class.learning = Some(learning);
-        class
+        let learning = Learning::new(&shared, 1, FIRST_EVENTS);
+        Self::with_costs(shared, &costs, Some(learning))
     }
 
-    fn with_costs(shared: Arc<Shared>, costs: &Costs) -> Self {
+    fn with_costs(shared: Arc<Shared>, costs: &Costs, learning: Option<Learning>) -> Self {
         let (programs, tries): (Vec<Program>, Vec<f64>) = shared
             .rules
             .iter()
@@ -185,12 +186,22 @@ impl Class {
             .unzip();
         let chosen = choice::choose(&shared, costs, &tries);
         let mut by_ask: Vec<Vec<u32>> = vec![Vec::new(); shared.asks.len()];
+        let mut by_field: Vec<Vec<u32>> = vec![Vec::new(); shared.fields];
         let mut always = Vec::new();
         for (at, triggers) in chosen.into_iter().enumerate() {
             match triggers {
                 Some(asks) => {
                     for ask in asks {
-                        if let Some(list) = by_ask.get_mut(ask as usize) {
+                        let Some(local) = shared.asks.get(ask as usize) else {
+                            continue;
+                        };
+                        let list = match local.way {
+                            Way::Quick => by_ask.get_mut(ask as usize),
+                            _ => by_field.get_mut(local.field as usize),
+                        };
+                        if let Some(list) = list
+                            && list.last() != Some(&(at as u32))
+                        {
                             list.push(at as u32);
                         }
                     }
@@ -198,64 +209,108 @@ impl Class {
                 None => always.push(at as u32),
             }
         }
-        let in_first: Vec<bool> = by_ask.iter().map(|rules| !rules.is_empty()).collect();
-        let (first, keywords) = tables(&shared, &in_first);
+        let wanted: Vec<bool> = by_ask.iter().map(|rules| !rules.is_empty()).collect();
         Self {
+            costs: costs.clone(),
             programs: programs.into(),
             always: always.into(),
             triggers: by_ask.into_iter().map(Into::into).collect(),
-            first,
-            keywords,
-            in_first: in_first.into(),
-            learning: None,
+            presence: by_field.into_iter().map(Into::into).collect(),
+            look: Look::new(&shared, wanted),
+            learning,
             replaced: AtomicBool::new(false),
             shared,
         }
     }
 
-    /// Counts one event; true once, when enough has been seen to choose better triggers.
-    pub(super) fn is_ready_to_learn(&self) -> bool {
-        self.learning
-            .as_ref()
-            .is_some_and(|l| l.seen.fetch_add(1, Ordering::Relaxed) + 1 == LEARN_EVENTS)
+    /// What to look for in the `at`-th event of a thread, and where to note what it shows.
+    pub(super) fn look(&self, at: u64) -> (&Look, Option<&Learning>) {
+        match &self.learning {
+            Some(learning) if at.is_multiple_of(learning.stride) => {
+                (&learning.look, Some(learning))
+            }
+            Some(_) | None => (&self.look, None),
+        }
     }
 
-    /// The same class with triggers that held rarely in the events seen.
-    pub(super) fn learned(&self) -> Self {
-        let costs = match &self.learning {
-            Some(learning) => Costs::learned(&self.shared, learning),
-            None => Costs::guessed(&self.shared),
-        };
-        Self::with_costs(self.shared.clone(), &costs)
+    /// The same class with triggers that held rarely in the events seen, once there were enough.
+    pub(super) fn learned(&self) -> Option<Self> {
+        let learning = self.learning.as_ref()?;
+        // True once, for one thread.
+        if learning.seen.swap(0, Ordering::Relaxed) < learning.enough {
+            return None;
+        }
+        let costs = Costs::learned(&self.shared, learning);
+        Some(Self::with_costs(self.shared.clone(), &costs, None))
     }
 
     /// The same class, to look again at what is rare: what was may have changed.
-    pub(super) fn learning_again(&self) -> Self {
-        Self::to_learn(self.shared.clone())
+    pub(super) fn learning_again(&self) -> Option<Self> {
+        if self.learning.is_some() {
+            return None;
+        }
+        let costs = self.costs.clone();
+        let learning = Learning::new(&self.shared, LATER_STRIDE, LATER_EVENTS);
+        Some(Self::with_costs(
+            self.shared.clone(),
+            &costs,
+            Some(learning),
+        ))
     }
 }
 
-/// For each field, the table of those of its asks that are wanted, and what can be looked for in
-/// records as they are written instead.
-fn tables(shared: &Shared, wanted: &[bool]) -> (Box<[Table]>, Option<Whole>) {
-    let mut by_field: Vec<Vec<(&Op, u32)>> = vec![Vec::new(); shared.fields];
-    for (at, (local, wanted)) in shared.asks.iter().zip(wanted).enumerate() {
-        if *wanted && let Some(list) = by_field.get_mut(local.field as usize) {
-            list.push((&local.ask.op, at as u32));
+impl Learning {
+    fn new(shared: &Shared, stride: u64, enough: u32) -> Self {
+        let quick = shared
+            .asks
+            .iter()
+            .map(|a| matches!(a.way, Way::Quick))
+            .collect();
+        let counters = |many: usize| (0..many).map(|_| AtomicU32::new(0)).collect();
+        Self {
+            look: Look::new(shared, quick),
+            stride,
+            enough,
+            seen: AtomicU32::new(0),
+            hits: counters(shared.asks.len()),
+            present: counters(shared.fields),
+            values: counters(shared.fields),
+            bytes: (0..shared.fields).map(|_| AtomicU64::new(0)).collect(),
         }
     }
-    let mut keywords = None;
-    if let Some(asks) = shared
-        .native_anywhere
-        .and_then(|f| by_field.get_mut(f as usize))
-        && !asks.is_empty()
-    {
-        keywords = Whole::new(asks.iter().copied());
-        if keywords.is_some() {
-            asks.clear();
+
+    /// Counts one event; true when there were enough.
+    pub(super) fn is_enough(&self) -> bool {
+        self.seen.fetch_add(1, Ordering::Relaxed) + 1 >= self.enough
+    }
+}
+
+impl Look {
+    /// Looks for those asks that are `wanted`.
+    fn new(shared: &Shared, wanted: Vec<bool>) -> Self {
+        let mut by_field: Vec<Vec<(&Op, u32)>> = vec![Vec::new(); shared.fields];
+        for (at, (local, wanted)) in shared.asks.iter().zip(&wanted).enumerate() {
+            if *wanted && let Some(list) = by_field.get_mut(local.field as usize) {
+                list.push((&local.ask.op, at as u32));
+            }
+        }
+        let mut keywords = None;
+        if let Some(asks) = shared
+            .native_anywhere
+            .and_then(|f| by_field.get_mut(f as usize))
+            && !asks.is_empty()
+        {
+            keywords = Whole::new(asks.iter().copied());
+            if keywords.is_some() {
+                asks.clear();
+            }
+        }
+        Self {
+            tables: by_field.into_iter().map(Table::new).collect(),
+            keywords,
+            answers: wanted.into(),
         }
     }
-    (by_field.into_iter().map(Table::new).collect(), keywords)
 }
 
 #[derive(Default)]
@@ -276,7 +331,7 @@ impl Shared {
         let mut locals: Vec<LocalAsk> = Vec::new();
         let mut fields = Fields::default();
         let mut class_rules = Vec::new();
-        for (rule, program) in rules {
+        for (slot, program) in rules {
             for global in program.asks() {
                 if local.contains_key(&global) {
                     continue;
@@ -298,6 +353,7 @@ impl Shared {
                     | Op::Cidr(_)
                     | Op::Compare(..)
                     | Op::Time { .. }
+                    | Op::Array(_)
                     | Op::Placeholder(_) => Way::Slow {
                         regex: asks.regex(global).cloned(),
                         other: field,
@@ -313,7 +369,7 @@ impl Shared {
             }
             let renumber = |global: u32| local.get(&global).copied().unwrap_or(u32::MAX);
             class_rules.push(ClassRule {
-                rule,
+                slot,
                 program: program.renumbered(&renumber),
             });
         }

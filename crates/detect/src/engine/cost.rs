@@ -9,8 +9,10 @@ use super::{Engine, Scratch, class::Class};
 
 /// One event of so many is timed.
 const SAMPLE: u64 = 64;
-/// Events of one kind after which it is looked anew at which asks are rare.
-const LEARN_AGAIN: u64 = 1 << 20;
+/// Events of one kind after which it is looked anew at which asks are rare; then eight times as
+/// many, up to [`LEARN_LAST`].
+const LEARN_AGAIN: u64 = 4_096;
+const LEARN_LAST: u64 = 1 << 20;
 
 /// What a [`Scratch`] spent since it was made or its engine was replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub(super) struct Known {
     pub(super) tally: Tally,
     /// Events until triggers are chosen anew.
     until: u64,
+    period: u64,
 }
 
 /// What one class cost one thread.
@@ -95,6 +98,7 @@ impl Known {
             },
             class,
             until: LEARN_AGAIN,
+            period: LEARN_AGAIN,
         }
     }
 
@@ -111,13 +115,17 @@ impl Known {
     pub(super) fn is_to_learn_again(&mut self) -> bool {
         let due = self.tally.events >= self.until;
         if due {
-            self.until = self.tally.events + LEARN_AGAIN;
+            self.period = (8 * self.period).min(LEARN_LAST);
+            self.until = self.tally.events + self.period;
         }
         due
     }
 }
 
 impl Tally {
+    pub(super) fn events(&self) -> u64 {
+        self.events
+    }
     pub(super) fn is_sampled(&self) -> bool {
         self.events.is_multiple_of(SAMPLE)
     }
@@ -173,13 +181,15 @@ impl Engine {
                 if one.tried == 0 {
                     continue;
                 }
-                let Some(meta) = self.rules.get(there.rule as usize).map(|r| &r.meta) else {
+                let order = self.slots.get(there.slot as usize).copied().flatten();
+                let rule = order.and_then(|order| self.rules.get(order as usize));
+                let Some(meta) = rule.map(|r| &r.meta) else {
                     continue;
                 };
                 let nanos = tally.whole(one.nanos);
                 class.tried += one.tried;
                 class.try_nanos = sum(class.try_nanos, nanos);
-                let cost = by_rule.entry(there.rule).or_insert_with(|| RuleCost {
+                let cost = by_rule.entry(there.slot).or_insert_with(|| RuleCost {
                     rule: meta.id.clone(),
                     tried: 0,
                     matched: 0,

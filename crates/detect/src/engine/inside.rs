@@ -15,6 +15,8 @@ use memchr::memmem::Finder;
 
 /// So many texts are looked for one after the other.
 const FEW: usize = 2;
+/// So many where they are of two or three bytes, which would spoil a search for longer ones.
+const FEW_SHORT: usize = 4;
 /// Most texts of one vectorised search.
 const TEDDY: usize = 64;
 
@@ -45,10 +47,13 @@ impl Inside {
             .filter_map(|(text, id)| text.bytes().next().map(|b| (b, *id)))
             .collect();
         let (mut pairs, mut rest): (Vec<_>, Vec<_>) =
-            longer.into_iter().partition(|(text, _)| text.len() == 2);
+            longer.into_iter().partition(|(text, _)| text.len() <= 3);
         let mut few = Vec::new();
-        if pairs.len() <= FEW {
+        if pairs.len() <= FEW_SHORT {
             few.append(&mut pairs);
+        } else {
+            // Three bytes are enough for the vectorised search.
+            rest.extend(pairs.extract_if(.., |(text, _)| text.len() == 3));
         }
         if rest.len() <= FEW {
             few.append(&mut rest);
@@ -192,7 +197,7 @@ impl Keys {
     /// `keys` gives each text's keys by their place in it. It is entered under `run` neighbours,
     /// those that are rarest together.
     fn new(texts: &[(&str, u32)], width: usize, run: usize) -> Self {
-        let bits = (texts.len() * run * 16)
+        let bits = (texts.len() * run * 64)
             .next_power_of_two()
             .trailing_zeros()
             .clamp(10, 18);

@@ -66,11 +66,10 @@ fn of_ask(ask: u32, shared: &Shared, costs: &Costs) -> Weight {
         (_, Op::Regex(_)) => KNOWN + direct(field, EXPRESSION_BYTE),
         _ => KNOWN + direct(field, if local.is_contains() { ASK_BYTE } else { 0.0 }),
     };
-    // How often slow asks hold was not learned.
-    let holds = if matches!(local.way, Way::Quick) {
-        holds
-    } else {
-        0.5
+    // How often slow asks hold where their field is was not learned.
+    let holds = match local.way {
+        Way::Quick | Way::Exists => holds,
+        Way::Null | Way::Slow { .. } => holds / 2.0,
     };
     Weight {
         cost,

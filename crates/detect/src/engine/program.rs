@@ -175,6 +175,7 @@ fn ask(view: View, field: &Field, op: &Op, asks: &mut Asks) -> Expr {
         | Op::Null
         | Op::FieldRef { .. }
         | Op::Time { .. }
+        | Op::Array(_)
         | Op::Placeholder(_) => None,
     };
     match guard {

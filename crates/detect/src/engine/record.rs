@@ -113,8 +113,8 @@ pub(crate) enum Raw<'a> {
     /// A number, or true, or false, as written.
     Word(&'a str),
     Null,
-    /// An object or array: there, but without a text of its own.
-    Container,
+    /// An object or array: there, but without a text of its own. The record from there on.
+    Container(&'a str),
 }
 
 /// Scans `record`, handing every value of a field of `paths` to `found`, and every text and
@@ -261,7 +261,7 @@ impl<'a> Scanner<'a, '_> {
                     return self.skip();
                 }
                 if let Some(field) = step.field {
-                    found(field, Raw::Container);
+                    found(field, Raw::Container(self.text.get(self.at..)?));
                 }
                 if open == b'{' {
                     self.object(step.below, depth + 1, found)
@@ -436,7 +436,7 @@ mod tests {
                     out
                 }
                 Raw::Null => "<null>".to_owned(),
-                Raw::Container => "<container>".to_owned(),
+                Raw::Container(_) => "<container>".to_owned(),
             };
             got.push((names[field as usize], text));
         });
@@ -553,7 +553,7 @@ mod tests {
                         got.push(out);
                     }
                     Raw::Word(w) if w != "true" && w != "false" => got.push(w.to_owned()),
-                    Raw::Word(_) | Raw::Null | Raw::Container => {}
+                    Raw::Word(_) | Raw::Null | Raw::Container(_) => {}
                 });
                 prop_assert_eq!(got, want, "{} in {}", name, &text);
             }

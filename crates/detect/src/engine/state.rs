@@ -5,61 +5,60 @@ use std::sync::atomic::Ordering;
 use watchfloor_types::{Norm, Value};
 
 use super::{
-    class::{Class, Learning, LocalAsk, Way},
-    program::{Expr, Program},
+    class::{Class, Learning, Look},
     record::{self, Raw, unescape_into},
     table::Table,
     whole::{Place, Whole},
 };
-use crate::{
-    fold::fold_onto,
-    op::{Case, How, Number, Op, address},
-    rule::Condition,
-};
+use crate::fold::fold_onto;
 
 /// Working memory of one thread, reused from event to event.
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// Marks carry the number of the event they are for, so nothing needs clearing.
-    epoch: u32,
-    holds: Vec<u32>,
-    memo: Vec<(u32, bool)>,
-    tried: Vec<u32>,
-    heads: Vec<Head>,
-    values: Vec<Val>,
-    arena: String,
-    folds: String,
+    pub(super) epoch: u32,
+    pub(super) holds: Vec<u32>,
+    pub(super) memo: Vec<(u32, bool)>,
+    pub(super) tried: Vec<u32>,
+    pub(super) heads: Vec<Head>,
+    pub(super) values: Vec<Val>,
+    pub(super) arena: String,
+    pub(super) folds: String,
     /// The record folded, and where in it keywords stand.
-    record: String,
-    places: Vec<Place>,
+    pub(super) record: String,
+    pub(super) places: Vec<Place>,
     /// Whether the values for keywords were collected.
-    collected: bool,
+    pub(super) collected: bool,
+    /// Which event of its kind was read.
+    pub(super) at: u64,
+    /// Whether the class has seen enough to choose better triggers.
+    pub(super) enough: bool,
     pub(super) candidates: Vec<u32>,
 }
 
 /// The values of one field.
 #[derive(Debug, Clone, Copy, Default)]
-struct Head {
-    epoch: u32,
-    first: u32,
-    last: u32,
+pub(super) struct Head {
+    pub(super) epoch: u32,
+    pub(super) first: u32,
+    pub(super) last: u32,
     /// How many asks were answered by themselves so far.
-    asked: u32,
+    pub(super) asked: u32,
     /// Whether everything that is asked of the field was answered at once.
-    whole: bool,
+    pub(super) whole: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Val {
-    next: u32,
-    at: At,
+pub(super) struct Val {
+    pub(super) next: u32,
+    pub(super) at: At,
     /// Where it stands folded, once somebody asked.
-    folded: Option<(u32, u32)>,
+    pub(super) folded: Option<(u32, u32)>,
 }
 
 /// Where the text of a value is.
 #[derive(Debug, Clone, Copy)]
-enum At {
+pub(super) enum At {
     /// In the record, from and to.
     Record(u32, u32),
     /// In the record, with escapes that nobody has resolved yet.
@@ -67,10 +66,11 @@ enum At {
     /// In the arena.
     Arena(u32, u32),
     Null,
-    Container,
+    /// An object or array, and where it begins in the record.
+    Container(u32),
 }
 
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Bytes of a record for each value in it, roughly.
 const VALUE_BYTES: u32 = 40;
@@ -80,39 +80,43 @@ pub(super) const ONE_BY_ONE: u32 = 8;
 
 impl State {
     /// Reads the event's values, answering trigger asks as they come and collecting the rules to try.
-    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm) {
+    /// `at` says which event of its kind this is.
+    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm, at: u64) {
         self.begin(class);
+        let (look, learning) = class.look(at);
+        self.at = at;
         let shared = &class.shared;
         if shared.reads_native {
-            self.scan(class, native);
+            self.scan(class, look, native);
         }
         // Both are sorted by name: one walk through both finds what they share.
         let mut wanted = shared.norm.iter().peekable();
         for (name, value) in norm.iter() {
             while wanted.next_if(|(w, _)| w < name).is_some() {}
             if let Some((_, field)) = wanted.next_if(|(w, _)| w == name) {
-                self.norm(class, *field, value);
+                self.norm(class, look, *field, value);
             }
         }
         if let Some(field) = shared.norm_anywhere {
             for (_, value) in norm.iter() {
-                self.norm(class, field, value);
+                self.norm(class, look, field, value);
             }
         }
         for rule in &class.always {
             self.candidate(*rule);
         }
-        if let Some(learning) = &class.learning {
+        if let Some(learning) = learning {
             self.learn(class, learning, native);
+            self.enough = learning.is_enough();
         }
     }
 
-    fn scan(&mut self, class: &Class, native: &str) {
+    fn scan(&mut self, class: &Class, look: &Look, native: &str) {
         let shared = &class.shared;
         let base = native.as_ptr() as usize;
         let each = |state: &mut Self, anywhere: Option<u32>| {
             record::scan(native, &shared.native, anywhere, &mut |field, raw| {
-                state.native(class, field, raw, native, base);
+                state.value(class, look, field, place(raw, base), native);
             });
         };
         let Some(anywhere) = shared.native_anywhere else {
@@ -121,18 +125,18 @@ impl State {
         };
         // Working memory is taken out, so that values can be noted meanwhile.
         let mut places = std::mem::take(&mut self.places);
-        let written = match &class.keywords {
+        let written = match &look.keywords {
             Some(keywords) => keywords.find(native, &mut self.record, &mut places),
             // No keyword is a trigger: who asks for one collects the values.
-            None => class
-                .first
+            None => look
+                .tables
                 .get(anywhere as usize)
                 .is_none_or(Table::is_empty),
         };
         if !written {
             self.collected = true;
             each(self, Some(anywhere));
-            if let Some(keywords) = &class.keywords {
+            if let Some(keywords) = &look.keywords {
                 self.keywords_by_value(class, native, keywords);
             }
         } else if places.is_empty() {
@@ -141,7 +145,7 @@ impl State {
             let mut next = places.iter().peekable();
             record::scan(native, &shared.native, Some(anywhere), &mut |field, raw| {
                 if field != anywhere {
-                    self.native(class, field, raw, native, base);
+                    self.value(class, look, field, place(raw, base), native);
                 } else if let Raw::Plain(text) | Raw::Escaped(text) | Raw::Word(text) = raw {
                     let from = (text.as_ptr() as usize).wrapping_sub(base) as u32;
                     let to = from + text.len() as u32;
@@ -168,7 +172,7 @@ impl State {
     }
 
     /// Collects the values for keywords, where that was not needed before.
-    fn collect(&mut self, class: &Class, native: &str, field: u32) {
+    pub(super) fn collect(&mut self, class: &Class, native: &str, field: u32) {
         if self.collected || class.shared.native_anywhere != Some(field) {
             return;
         }
@@ -221,6 +225,9 @@ impl State {
             if head.epoch != self.epoch || class.shared.native_anywhere == Some(field) {
                 continue;
             }
+            if let Some(present) = learning.present.get(field as usize) {
+                present.fetch_add(1, Ordering::Relaxed);
+            }
             let mut at = Some(head.first);
             while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
                 values.fetch_add(1, Ordering::Relaxed);
@@ -251,18 +258,20 @@ impl State {
         self.folds.clear();
         self.candidates.clear();
         self.collected = false;
+        self.enough = false;
     }
 
-    fn native(&mut self, class: &Class, field: u32, raw: Raw<'_>, native: &str, base: usize) {
-        self.value(class, field, place(raw, base), native);
+    /// Whether the event read was the last that its class needed to see.
+    pub(super) fn has_learned_enough(&self) -> bool {
+        self.enough
     }
 
-    fn norm(&mut self, class: &Class, field: u32, value: &Value) {
+    fn norm(&mut self, class: &Class, look: &Look, field: u32, value: &Value) {
         use std::fmt::Write as _;
         if let Value::List(items) = value {
-            self.value(class, field, At::Container, "");
+            self.value(class, look, field, At::Container(NONE), "");
             for item in items {
-                self.norm(class, field, item);
+                self.norm(class, look, field, item);
             }
             return;
         }
@@ -274,7 +283,7 @@ impl State {
             let _written = write!(self.arena, "{value}");
         }
         let at = At::Arena(from as u32, self.arena.len() as u32);
-        self.value(class, field, at, "");
+        self.value(class, look, field, at, "");
     }
 
     /// Notes a value of a field; gives its position.
@@ -304,11 +313,26 @@ impl State {
         Some(index)
     }
 
-    fn value(&mut self, class: &Class, field: u32, at: At, native: &str) {
+    fn value(&mut self, class: &Class, look: &Look, field: u32, at: At, native: &str) {
         let Some(index) = self.note(field, at) else {
             return;
         };
-        let Some(table) = class.first.get(field as usize).filter(|t| !t.is_empty()) else {
+        // The first value of a field says that it is there.
+        if self
+            .heads
+            .get(field as usize)
+            .is_some_and(|h| h.first == index)
+        {
+            for rule in class
+                .presence
+                .get(field as usize)
+                .map(AsRef::as_ref)
+                .unwrap_or_default()
+            {
+                self.candidate(*rule);
+            }
+        }
+        let Some(table) = look.tables.get(field as usize).filter(|t| !t.is_empty()) else {
             return;
         };
         if !self.prepare(index, native, table.reads_folded()) {
@@ -343,12 +367,12 @@ impl State {
 
     /// Resolves the escapes of a value, and folds it where that is wanted. False where the value
     /// has no text.
-    fn prepare(&mut self, index: u32, native: &str, fold: bool) -> bool {
+    pub(super) fn prepare(&mut self, index: u32, native: &str, fold: bool) -> bool {
         let Some(value) = self.values.get_mut(index as usize) else {
             return false;
         };
         match value.at {
-            At::Null | At::Container => return false,
+            At::Null | At::Container(_) => return false,
             At::Escaped(from, to) => {
                 let start = self.arena.len();
                 let text = native.get(from as usize..to as usize).unwrap_or_default();
@@ -374,258 +398,10 @@ impl State {
             self.candidates.push(rule);
         }
     }
-
-    /// Whether the rule's condition holds for the event read.
-    pub(super) fn condition(
-        &mut self,
-        class: &Class,
-        native: &str,
-        program: &Program,
-        condition: &Condition,
-    ) -> bool {
-        match condition {
-            Condition::Selection(at) => self.selection(class, native, program, *at),
-            Condition::All(parts) => parts
-                .iter()
-                .all(|p| self.condition(class, native, program, p)),
-            Condition::Any(parts) => parts
-                .iter()
-                .any(|p| self.condition(class, native, program, p)),
-            Condition::Not(inside) => !self.condition(class, native, program, inside),
-            Condition::Of { need, members } => {
-                let need = need.of(members.len());
-                let mut left = members.len();
-                let mut got = 0;
-                for member in members {
-                    if got >= need || got + left < need {
-                        break;
-                    }
-                    got += usize::from(self.selection(class, native, program, *member));
-                    left -= 1;
-                }
-                got >= need
-            }
-        }
-    }
-
-    pub(super) fn selection(
-        &mut self,
-        class: &Class,
-        native: &str,
-        program: &Program,
-        at: usize,
-    ) -> bool {
-        program
-            .selections
-            .get(at)
-            .is_some_and(|expr| self.expr(class, native, expr))
-    }
-
-    pub(super) fn expr(&mut self, class: &Class, native: &str, expr: &Expr) -> bool {
-        match expr {
-            Expr::Ask(ask) => self.ask(class, native, *ask),
-            Expr::Guarded { guard, ask } => {
-                self.ask(class, native, *guard) && self.ask(class, native, *ask)
-            }
-            Expr::All(parts) => parts.iter().all(|p| self.expr(class, native, p)),
-            Expr::Any(parts) => parts.iter().any(|p| self.expr(class, native, p)),
-            Expr::Not(inside) => !self.expr(class, native, inside),
-        }
-    }
-
-    /// Whether one ask holds.
-    pub(super) fn ask(&mut self, class: &Class, native: &str, ask: u32) -> bool {
-        let Some(local) = class.shared.asks.get(ask as usize) else {
-            return false;
-        };
-        match &local.way {
-            Way::Exists => self.first(local.field).is_some(),
-            Way::Null => self.is_null(local.field),
-            Way::Quick if class.in_first.get(ask as usize) == Some(&true) => self.held(ask),
-            Way::Quick | Way::Slow { .. } => {
-                if let Some((epoch, answer)) = self.memo.get(ask as usize)
-                    && *epoch == self.epoch
-                {
-                    return *answer;
-                }
-                self.collect(class, native, local.field);
-                if matches!(local.way, Way::Quick) && self.answer_whole(class, native, local.field)
-                {
-                    return self.held(ask);
-                }
-                let answer = self.witness(native, local).is_some();
-                if let Some(slot) = self.memo.get_mut(ask as usize) {
-                    *slot = (self.epoch, answer);
-                }
-                answer
-            }
-        }
-    }
-
-    fn held(&self, ask: u32) -> bool {
-        self.holds.get(ask as usize) == Some(&self.epoch)
-    }
-
-    fn is_null(&self, field: u32) -> bool {
-        let mut at = self.first(field);
-        if at.is_none() {
-            return true;
-        }
-        while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
-            if matches!(value.at, At::Null) {
-                return true;
-            }
-            at = Some(value.next);
-        }
-        false
-    }
-
-    /// Whether everything that is asked of the field is answered in `holds`: once much has been
-    /// asked, one pass through its values is cheaper than one for each ask.
-    fn answer_whole(&mut self, class: &Class, native: &str, field: u32) -> bool {
-        let epoch = self.epoch;
-        let Some(head) = self.heads.get_mut(field as usize) else {
-            return false;
-        };
-        if head.epoch != epoch || head.whole {
-            // Of an absent field nothing holds, and nothing was marked.
-            return true;
-        }
-        head.asked += 1;
-        if head.asked <= ONE_BY_ONE {
-            return false;
-        }
-        head.whole = true;
-        let mut at = Some(head.first);
-        let Some(table) = class.shared.whole(field) else {
-            return false;
-        };
-        while let Some(index) = at
-            && let Some(value) = self.values.get(index as usize)
-        {
-            at = Some(value.next);
-            if self.prepare(index, native, table.reads_folded()) {
-                let (text, folded) = both(&self.values, index, native, &self.arena, &self.folds);
-                let holds = &mut self.holds;
-                table.find(text, folded, &mut |ask| {
-                    if let Some(slot) = holds.get_mut(ask as usize) {
-                        *slot = epoch;
-                    }
-                });
-            }
-        }
-        true
-    }
-
-    fn first(&self, field: u32) -> Option<u32> {
-        self.heads
-            .get(field as usize)
-            .filter(|h| h.epoch == self.epoch)
-            .map(|h| h.first)
-    }
-
-    /// The first value of the ask's field for which it holds, as its position.
-    fn witness(&mut self, native: &str, local: &LocalAsk) -> Option<u32> {
-        let mut at = self.first(local.field);
-        while let Some(index) = at {
-            if self.holds_for(native, local, index) {
-                return Some(index);
-            }
-            at = self
-                .values
-                .get(index as usize)
-                .map(|v| v.next)
-                .filter(|next| *next != NONE);
-        }
-        None
-    }
-
-    /// Whether an ask about texts holds for one value.
-    fn holds_for(&mut self, native: &str, local: &LocalAsk, index: u32) -> bool {
-        let op = &local.ask.op;
-        let fold = op.case() == Case::Ignored;
-        if !self.prepare(index, native, fold) {
-            return false;
-        }
-        if let Op::FieldRef { how, .. } = op {
-            let Way::Slow { other, .. } = local.way else {
-                return false;
-            };
-            let mut at = self.first(other);
-            while let Some(right) = at {
-                if self.prepare(right, native, fold) {
-                    let (left, left_folded) = self.both(index, native);
-                    let (text, folded) = self.both(right, native);
-                    let held = if fold {
-                        how.holds(left_folded, folded)
-                    } else {
-                        how.holds(left, text)
-                    };
-                    if held {
-                        return true;
-                    }
-                }
-                at = self
-                    .values
-                    .get(right as usize)
-                    .map(|v| v.next)
-                    .filter(|next| *next != NONE);
-            }
-            return false;
-        }
-        let (text, folded) = self.both(index, native);
-        let cased = if fold { folded } else { text };
-        match op {
-            Op::Text {
-                how: How::Contains,
-                literal,
-                ..
-            } => local.contains(cased, literal),
-            Op::Text { how, literal, .. } => how.holds(cased, literal),
-            Op::Glob { pattern, .. } => pattern.matches(cased),
-            Op::Regex(_) => match &local.way {
-                Way::Slow { regex, .. } => regex.as_ref().is_some_and(|r| r.is_match(text)),
-                Way::Quick | Way::Exists | Way::Null => false,
-            },
-            Op::Number(_)
-            | Op::Cidr(_)
-            | Op::Compare(..)
-            | Op::Exists
-            | Op::Null
-            | Op::FieldRef { .. }
-            | Op::Time { .. }
-            | Op::Placeholder(_) => holds(op, text),
-        }
-    }
-
-    /// The value of `field` that makes `op` hold, as text; for asks about presence, the first.
-    pub(super) fn seen(&mut self, class: &Class, native: &str, ask: u32) -> Option<String> {
-        let local = class.shared.asks.get(ask as usize)?;
-        self.collect(class, native, local.field);
-        let index = self
-            .witness(native, local)
-            .or_else(|| self.first(local.field))?;
-        self.prepare(index, native, false);
-        let at = self.values.get(index as usize)?.at;
-        Some(text_of(at, native, &self.arena).map_or_else(
-            || {
-                if matches!(at, At::Null) {
-                    "null".to_owned()
-                } else {
-                    "(several values)".to_owned()
-                }
-            },
-            ToOwned::to_owned,
-        ))
-    }
-
-    fn both<'a>(&'a self, index: u32, native: &'a str) -> (&'a str, &'a str) {
-        both(&self.values, index, native, &self.arena, &self.folds)
-    }
 }
 
 /// A value as it is and folded, where [`State::prepare`] made them.
-fn both<'a>(
+pub(super) fn both<'a>(
     values: &[Val],
     index: u32,
     native: &'a str,
@@ -661,40 +437,14 @@ fn place(raw: Raw<'_>, base: usize) -> At {
             At::Escaped(from, to)
         }
         Raw::Null => At::Null,
-        Raw::Container => At::Container,
+        Raw::Container(rest) => At::Container(span(rest).0),
     }
 }
 
-fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
+pub(super) fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
     match at {
         At::Record(from, to) => native.get(from as usize..to as usize),
         At::Arena(from, to) => arena.get(from as usize..to as usize),
-        At::Null | At::Container | At::Escaped(..) => None,
-    }
-}
-
-/// Whether `op` holds for one text, where it asks of nothing else and minds no case.
-fn holds(op: &Op, text: &str) -> bool {
-    match op {
-        Op::Number(n) => Number::read(text) == Some(*n),
-        Op::Cidr(net) => address(text).is_some_and(|ip| net.contains(&ip)),
-        Op::Compare(compare, n) => {
-            Number::read(text).is_some_and(|v| compare.holds(v.get(), n.get()))
-        }
-        Op::Exists => true,
-        Op::Time {
-            part,
-            compare,
-            value,
-        } => part
-            .of(text)
-            .is_some_and(|v| compare.holds(v as f64, *value as f64)),
-        // These need more than the text; the caller answers them.
-        Op::Text { .. }
-        | Op::Glob { .. }
-        | Op::Null
-        | Op::Regex(_)
-        | Op::FieldRef { .. }
-        | Op::Placeholder(_) => false,
+        At::Null | At::Container(_) | At::Escaped(..) => None,
     }
 }

@@ -53,6 +53,7 @@ impl Table {
                 | Op::Null
                 | Op::FieldRef { .. }
                 | Op::Time { .. }
+                | Op::Array(_)
                 | Op::Placeholder(_) => {}
             }
         }

@@ -7,7 +7,7 @@ use crate::{
     diagnostics::{Report, code},
     modifier::Lists,
     op::Op,
-    rule::{Condition, Detection, Item, Selection, read_detection},
+    rule::{Condition, Detection, Item, Selection, given, read_detection},
     yaml::{Kind, Node},
 };
 
@@ -19,7 +19,7 @@ pub(super) fn check(root: &Node, lint: &mut Lint<'_>) {
         return;
     };
     let mut quiet = Report::new("");
-    let Some(detection) = read_detection(node, &Lists::default(), &mut quiet) else {
+    let Some(detection) = read_detection(node, given(&Lists::default()), &mut quiet) else {
         // Errors say why.
         return;
     };
@@ -235,6 +235,7 @@ fn fast_op(op: &Op) -> bool {
         | Op::Exists
         | Op::Null
         | Op::FieldRef { .. }
+        | Op::Array(_)
         | Op::Time { .. } => false,
     }
 }

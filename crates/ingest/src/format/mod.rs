@@ -4,15 +4,27 @@
 //! each refused piece where it was and why. Records are slices of the body where the wire
 //! carries them as they are.
 
+mod auditd;
 pub mod bulk;
+mod cef;
+pub(crate) mod csv;
+pub(crate) mod evtx;
+mod flat;
 mod hec;
-mod json_body;
-mod lines;
+pub(crate) mod json_body;
+mod leef;
+pub(crate) mod lines;
 mod otlp;
+mod sniff;
+mod syslog;
 
 use bytes::Bytes;
 
-use crate::json::{Json, Scanner};
+use crate::{
+    json::{Json, Scanner},
+    stream::Cut,
+};
+pub use sniff::sniff;
 
 /// Bounds on one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +83,8 @@ pub struct Format {
     pub title: &'static str,
     /// Body to records.
     pub decode: fn(&Bytes, &Limits) -> Decoded,
+    /// How a long input is cut into bodies.
+    pub cut: Cut,
 }
 
 /// Every format, in the order shown to people.
@@ -79,51 +93,97 @@ pub static FORMATS: &[Format] = &[
         id: "ndjson",
         title: "JSON, one value on each line",
         decode: lines::ndjson,
+        cut: Cut::Lines,
     },
     Format {
         id: "json",
         title: "JSON: an array of records, or one object",
         decode: json_body::decode,
+        cut: Cut::Values,
     },
     Format {
         id: "text",
         title: "plain text, one record on each line",
         decode: lines::text,
+        cut: Cut::Lines,
+    },
+    Format {
+        id: "syslog",
+        title: "syslog lines: RFC 5424, RFC 3164, or without a priority",
+        decode: syslog::decode,
+        cut: Cut::Lines,
+    },
+    Format {
+        id: "cef",
+        title: "Common Event Format, with or without a syslog header",
+        decode: cef::decode,
+        cut: Cut::Lines,
+    },
+    Format {
+        id: "leef",
+        title: "Log Event Extended Format, with or without a syslog header",
+        decode: leef::decode,
+        cut: Cut::Lines,
+    },
+    Format {
+        id: "auditd",
+        title: "Linux audit log lines",
+        decode: auditd::decode,
+        cut: Cut::Lines,
+    },
+    Format {
+        id: "csv",
+        title: "CSV with a header row",
+        decode: csv::decode,
+        cut: Cut::Rows,
+    },
+    Format {
+        id: "evtx",
+        title: "Windows event log file",
+        decode: evtx::decode,
+        cut: Cut::Chunks,
     },
     Format {
         id: "es-bulk",
         title: "Elasticsearch `_bulk` body",
         decode: bulk::records,
+        cut: Cut::Whole,
     },
     Format {
         id: "hec-event",
         title: "Splunk HTTP Event Collector, event endpoint",
         decode: hec::event,
+        cut: Cut::Values,
     },
     Format {
         id: "hec-raw",
         title: "Splunk HTTP Event Collector, raw endpoint",
         decode: lines::text,
+        cut: Cut::Lines,
     },
     Format {
         id: "otlp-traces",
         title: "OTLP spans, protobuf",
         decode: otlp::traces_protobuf,
+        cut: Cut::Whole,
     },
     Format {
         id: "otlp-traces-json",
         title: "OTLP spans, JSON",
         decode: otlp::traces_json,
+        cut: Cut::Whole,
     },
     Format {
         id: "otlp-logs",
         title: "OTLP log records, protobuf",
         decode: otlp::logs_protobuf,
+        cut: Cut::Whole,
     },
     Format {
         id: "otlp-logs-json",
         title: "OTLP log records, JSON",
         decode: otlp::logs_json,
+        cut: Cut::Whole,
     },
 ];
 

@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use watchfloor_ingest::{Limits, format};
 
 /// A file, unpacked.
 pub(super) struct Input {
@@ -68,54 +67,5 @@ impl Input {
             .find(|b| !b.is_ascii_whitespace())
             == Some(&b'[');
         Ok(Self { lines, array, bar })
-    }
-
-    /// Each record with its number from 0, blank lines left out. What is no record of an array is
-    /// named in the error; the records before it were handed over.
-    pub(super) fn each(
-        mut self,
-        path: &Path,
-        found: &mut dyn FnMut(usize, &[u8]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let name = path.display();
-        if self.array {
-            let mut all = Vec::new();
-            self.lines
-                .read_to_end(&mut all)
-                .with_context(|| format!("cannot read {name}"))?;
-            let limits = Limits {
-                record_bytes: usize::MAX,
-                records: usize::MAX,
-                total_bytes: usize::MAX,
-                errors: 1,
-            };
-            let decode = format::find("json").context("no format `json`")?.decode;
-            let decoded = decode(&all.into(), &limits);
-            for (index, record) in decoded.records.iter().enumerate() {
-                found(index, record)?;
-            }
-            if let Some(error) = decoded.errors.first() {
-                anyhow::bail!("{name}: byte {}: {}", error.offset, error.reason);
-            }
-        } else {
-            let (mut line, mut index) = (Vec::new(), 0);
-            loop {
-                line.clear();
-                let read = self
-                    .lines
-                    .read_until(b'\n', &mut line)
-                    .with_context(|| format!("cannot read {name} after record {index}"))?;
-                if read == 0 {
-                    break;
-                }
-                let record = line.trim_ascii();
-                if !record.is_empty() {
-                    found(index, record)?;
-                    index += 1;
-                }
-            }
-        }
-        self.bar.finish_and_clear();
-        Ok(())
     }
 }

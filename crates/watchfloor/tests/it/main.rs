@@ -12,10 +12,17 @@
     reason = "a test fails by panicking, and its helpers are part of it"
 )]
 
+#[path = "../../../detect/tests/it/corpus.rs"]
+#[expect(dead_code, reason = "shared with the tests of another crate")]
+#[allow(clippy::print_stdout, reason = "says what was skipped")]
+mod corpus;
+mod cycle;
 mod demo;
 mod durability;
 mod hostile;
+mod offline;
 mod openapi;
+mod outputs;
 mod pages;
 mod program;
 mod rules;

@@ -1,6 +1,7 @@
 //! Codes of diagnostics about rules; the pages in `docs/diagnostics/` are made from them.
 
 mod about;
+mod correlation;
 mod detection;
 mod file;
 mod practice;
@@ -36,6 +37,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
     file::CODES
         .iter()
         .chain(detection::CODES)
+        .chain(correlation::CODES)
         .chain(about::CODES)
         .chain(practice::CODES)
 }
@@ -88,6 +90,22 @@ pub(crate) mod code {
     pub(crate) const BAD_RUNBOOK: &str = "R045";
     pub(crate) const TOO_MANY_VARIANTS: &str = "R046";
     pub(crate) const TITLE_TOO_LONG: &str = "R047";
+    pub(crate) const PERCENTILE: &str = "R060";
+    pub(crate) const EXTENDED_CONDITION: &str = "R061";
+    pub(crate) const EXTENDED_CONDITION_UNUSED: &str = "R062";
+    pub(crate) const BAD_WINDOW: &str = "R063";
+    pub(crate) const BAD_LEARNING: &str = "R064";
+    pub(crate) const BAD_DISTANCE: &str = "R065";
+    pub(crate) const BAD_ACTION: &str = "R066";
+    pub(crate) const FILTER_RULES: &str = "R067";
+    pub(crate) const FILTER_KEEPS: &str = "R068";
+    pub(crate) const FILTER_TARGET: &str = "R069";
+    pub(crate) const PIPELINE: &str = "R070";
+    pub(crate) const PIPELINE_TRANSFORMATION: &str = "R071";
+    pub(crate) const PIPELINE_CONDITION: &str = "R072";
+    pub(crate) const PIPELINE_REFUSES: &str = "R073";
+    pub(crate) const BAD_LISTS: &str = "R074";
+    pub(crate) const ARRAY_SELECTOR: &str = "R075";
     pub(crate) const LAYOUT_REFUSED: &str = "R080";
     pub(crate) const ALLOWANCE_WITHOUT_REASON: &str = "R081";
     pub(crate) const ALLOWANCE_UNUSED: &str = "R082";

@@ -6,18 +6,15 @@ use clap::{Arg, ArgMatches, value_parser};
 use serde_json::json;
 use watchfloor_ingest::Sources;
 
-use super::{
-    super::input::Input, Context, read_rules, report, run::reader, with_reader, with_rules,
-};
+use super::{Context, feed, fit, read_rules, reader::Reader, report, with_reader, with_rules};
 use crate::{
     clock::Clock,
     content::Files,
     output::{Exit, Form},
-    rulebook::Rulebook,
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
-    let c = with_reader(with_rules(c));
+    let c = fit::args(with_reader(with_rules(c)));
     c.arg(
         Arg::new("rule")
             .required(true)
@@ -44,7 +41,10 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         Ok(Exit::BadInput)
     };
     let files = read_rules(matches, "rules")?;
-    let rulebook = Rulebook::compile(&files);
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     report(context, &files, &rulebook.diagnostics);
     let wanted = matches.get_one::<String>("rule").map_or("", String::as_str);
     let documents = rulebook.engine.documents();
@@ -62,7 +62,7 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         ));
     };
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
-    let mut reader = match reader(matches, &sources)? {
+    let mut reader = match Reader::new(matches, &sources)? {
         Ok(reader) => reader,
         Err(message) => return bad(&message),
     };
@@ -72,17 +72,14 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         .cloned()
         .unwrap_or_default();
     let now = Clock::real().now();
-    let mut events = None;
-    Input::open(&path)?.each(&path, &mut |index, record| {
-        if index as u64 + 1 == number {
-            events = Some(reader.events(record, number, now));
-        }
-        Ok(())
-    })?;
-    let events = match events {
-        None => return bad(&format!("{} has no record {number}", path.display())),
-        Some(Err(reason)) => return bad(&format!("{}:{number}: {reason}", path.display())),
-        Some(Ok(events)) => events,
+    let record = match feed::record(&path, &feed::Asked::of(matches), number - 1) {
+        Err(reason) => return bad(&format!("{}: {reason}", path.display())),
+        Ok(None) => return bad(&format!("{} has no record {number}", path.display())),
+        Ok(Some(record)) => record,
+    };
+    let events = match record.and_then(|record| reader.events(record, number, now)) {
+        Err(reason) => return bad(&format!("{}:{number}: {reason}", path.display())),
+        Ok(events) => events,
     };
     let mut holds = false;
     for event in &events {

@@ -7,11 +7,8 @@ use serde_json::{Value, json};
 use watchfloor_detect::{Remark, Scope, allowances, codes, mended, parse_rules, remarks};
 use watchfloor_types::{Diagnostic, Level};
 
-use super::{Context, files, named_rules, report, sarif};
-use crate::{
-    output::{Exit, Form},
-    rulebook::Rulebook,
-};
+use super::{Context, files, fit, named_rules, report, sarif};
+use crate::output::{Exit, Form};
 
 /// Rounds of fixes: one may make room for another.
 const MAX_ROUNDS: usize = 8;
@@ -78,7 +75,10 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         }
     }
     let files = named_rules(matches)?;
-    let rulebook = Rulebook::compile(&files);
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     let all = gather(&files, &rulebook.diagnostics, scope, matches);
     let shown = level_of(matches, "level");
     let all: Vec<Remark> = all

@@ -4,10 +4,14 @@ mod backtest;
 mod convert;
 mod coverage;
 mod explain;
+mod feed;
 mod files;
+mod fit;
 mod fmt;
 mod lint;
 mod new;
+mod print;
+mod reader;
 mod run;
 mod sarif;
 mod scorecard;
@@ -27,14 +31,13 @@ use super::{Context, Row};
 use crate::{
     content::Files,
     output::{Exit, Form},
-    rulebook::Rulebook,
 };
 
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["rule", "lint"],
         about: "Say what is wrong with rule files, with place and way out",
-        args: lint::args,
+        args: |c| fit::args(lint::args(c)),
         run: lint::run,
     },
     Row {
@@ -46,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["rule", "test"],
         about: "Run the inline samples of rules",
-        args: paths,
+        args: |c| fit::args(paths(c)),
         run: test,
     },
     Row {
@@ -115,15 +118,29 @@ fn with_reader(c: clap::Command) -> clap::Command {
     c.arg(
         Arg::new("source")
             .long("source")
-            .help("Read the events by the mapping of this source, so that rules on canonical names match, too"),
+            .help("Read the events by the mapping of this source; recognised where it is not given"),
     )
     .arg(
         Arg::new("product")
             .long("product")
-            .help("Logsource of the events, where no source is named"),
+            .help("Logsource of the events, whatever the source says"),
     )
     .arg(Arg::new("category").long("category"))
     .arg(Arg::new("service").long("service"))
+    .arg(
+        Arg::new("format")
+            .long("format")
+            .value_parser(clap::builder::PossibleValuesParser::new(
+                watchfloor_ingest::FORMATS.iter().map(|f| f.id),
+            ))
+            .help("Format of the files; told by their content where it is not given"),
+    )
+    .arg(
+        Arg::new("delimiter")
+            .long("delimiter")
+            .value_parser(feed::delimiter)
+            .help("Separator of CSV: one character, or `tab`; told by the header row where it is not given"),
+    )
 }
 
 fn paths(c: clap::Command) -> clap::Command {
@@ -182,7 +199,10 @@ fn report(context: &Context, files: &[(String, String)], diagnostics: &[Diagnost
 
 fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let files = named_rules(matches)?;
-    let rulebook = Rulebook::compile(&files);
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     let errors: Vec<Diagnostic> = rulebook
         .diagnostics
         .iter()

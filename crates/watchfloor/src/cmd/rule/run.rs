@@ -1,24 +1,44 @@
 //! `watchfloor rule run`: rules over files of events, without a floor.
+//!
+//! One thread reads and unpacks files and cuts them into blocks, the others decode, map and match
+//! blocks, and the main thread takes their findings in the order of the files, correlates and
+//! prints. How many blocks are on their way at once is bounded, so memory is, too.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
+    },
+    time::Duration,
+};
 
-use anyhow::Context as _;
-use clap::{Arg, ArgMatches, value_parser};
-use serde_json::json;
-use watchfloor_detect::{Correlator, Hit, Limits, Scratch, event_of_json};
-use watchfloor_ingest::{Joiner, Source, Sources};
-use watchfloor_types::{Event, Finding, Frame, Logsource, Norm, Severity, TenantId, Timestamp};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use indicatif::ProgressBar;
+use watchfloor_detect::{Correlator, Engine, Hit, Limits, Scratch, event_of_json};
+use watchfloor_ingest::{Format, Sources, stream::Block};
+use watchfloor_types::{Event, EventId, Finding, Logsource, Norm, Severity, Timestamp, View};
 
-use super::{super::input::Input, Context, read_rules, report, with_reader, with_rules};
+use super::{
+    Context,
+    feed::{self, Asked, Open},
+    fit,
+    print::{Listing, Printer},
+    read_rules,
+    reader::Reader,
+    report, with_reader, with_rules,
+};
 use crate::{
     clock::Clock,
     content::Files,
-    output::{Exit, Form},
-    rulebook::Rulebook,
+    output::{Exit, Form, Output},
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
-    with_reader(with_rules(c))
+    fit::args(with_reader(with_rules(c)))
         .arg(
             Arg::new("fail-on")
                 .long("fail-on")
@@ -27,166 +47,519 @@ pub(super) fn args(c: clap::Command) -> clap::Command {
                 .help("Exit status 1 from this severity on"),
         )
         .arg(
+            Arg::new("summary")
+                .long("summary")
+                .action(ArgAction::SetTrue)
+                .help("Count, first and last of each rule instead of each finding"),
+        )
+        .arg(
             Arg::new("file")
                 .required(true)
                 .num_args(1..)
                 .value_parser(value_parser!(PathBuf))
-                .help("NDJSON or a JSON array, plain, gzip or zstd; `-` is stdin"),
+                .help("Files or folders: JSON lines, JSON, EVTX, syslog, auditd, CEF, LEEF, CSV or text, plain, gzip or zstd; `-` is stdin"),
         )
 }
 
-/// How records of the files become events.
-pub(super) enum Reader<'s> {
-    Mapped(&'s Source, Box<Joiner>, TenantId),
-    Plain(Logsource),
+/// Most records that are named one by one as not read.
+const NAMED: u64 = 20;
+
+/// One thing on its way to the threads that match.
+struct Work {
+    order: u64,
+    file: usize,
+    what: What,
 }
 
-impl Reader<'_> {
-    /// The events of one record; or why there is none.
-    pub(super) fn events(
-        &mut self,
-        record: &[u8],
-        seq: u64,
-        now: Timestamp,
-    ) -> Result<Vec<Event>, String> {
-        match self {
-            Self::Plain(logsource) => {
-                let text = std::str::from_utf8(record).map_err(|e| e.to_string())?;
-                Ok(vec![event_of_json(
-                    text,
-                    logsource.clone(),
-                    Norm::default(),
-                    now,
-                )])
-            }
-            Self::Mapped(source, joiner, tenant) => {
-                let frame = Frame {
-                    seq,
-                    received: now,
-                    source: source.id().clone(),
-                    tenant: tenant.clone(),
-                    mark: None,
-                    records: vec![bytes::Bytes::copy_from_slice(record)],
-                    refused: Vec::new(),
-                };
-                let mapped = source.map_frame(&frame, joiner);
-                match mapped.dead.into_iter().next() {
-                    Some(dead) => Err(dead.reason),
-                    None => Ok(mapped.events),
-                }
-            }
-        }
-    }
+enum What {
+    Opened(&'static Format),
+    Block(Block),
+    /// The file cannot be read, or not to its end.
+    Failed(String),
 }
 
-/// The reader that the arguments name.
-pub(super) fn reader<'s>(
-    matches: &ArgMatches,
-    sources: &'s Sources,
-) -> anyhow::Result<Result<Reader<'s>, String>> {
-    let part = |name: &str| matches.get_one::<String>(name).map(|s| s.as_str().into());
-    let Some(name) = matches.get_one::<String>("source") else {
-        return Ok(Ok(Reader::Plain(Logsource {
-            product: part("product"),
-            category: part("category"),
-            service: part("service"),
-        })));
-    };
-    let found = name.parse().ok().and_then(|id| sources.get(&id));
-    Ok(match found {
-        Some(source) => Ok(Reader::Mapped(
-            source,
-            Box::default(),
-            "main".parse().context("`main` is no tenant")?,
-        )),
-        None => Err(format!(
-            "there is no source `{name}`; one of {}",
-            sources
-                .iter()
-                .map(|s| s.id().to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
-        )),
-    })
+/// What became of it.
+struct Outcome {
+    order: u64,
+    file: usize,
+    result: Matched,
+}
+
+enum Matched {
+    Opened(&'static Format),
+    Block(Vec<Record>, u64),
+    Failed(String),
+}
+
+/// A record of which something is to be said.
+struct Record {
+    /// In its block, from 0.
+    index: u64,
+    wrong: Option<String>,
+    findings: Vec<Finding>,
+    /// Events and their hits that correlations count.
+    counted: Vec<(Event, Vec<Hit>)>,
 }
 
 pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = read_rules(matches, "rules")?;
-    let rulebook = Rulebook::compile(&files);
-    report(context, &files, &rulebook.diagnostics);
+    let rules = read_rules(matches, "rules")?;
+    let rulebook = match fit::compile(matches, context, &rules)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
+    // Findings alone go to stdout.
+    let stderr = Context {
+        out: Output { form: Form::Text },
+        overrides: context.overrides.clone(),
+        server: None,
+    };
+    report(&stderr, &rules, &rulebook.diagnostics);
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
-    let mut reader = match reader(matches, &sources)? {
+    let reader = match Reader::new(matches, &sources)? {
         Ok(reader) => reader,
         Err(message) => {
             context.out.note(&format!("error: {message}"));
             return Ok(Exit::BadInput);
         }
     };
-    let paths: Vec<&PathBuf> = matches
+    let asked = Asked::of(matches);
+    let paths: Vec<PathBuf> = matches
         .get_many("file")
-        .map(Iterator::collect)
+        .map(|p| p.cloned().collect())
         .unwrap_or_default();
+    let (files, wrong) = feed::files(&paths);
+    for message in &wrong {
+        context.out.note(&format!("error: cannot read {message}"));
+    }
     let fail_on = matches
         .get_one::<Severity>("fail-on")
         .copied()
         .unwrap_or(Severity::Informational);
-    let mut correlator = Correlator::new(&rulebook.engine, Limits::default());
-    let mut scratch = Scratch::new();
-    let mut hits: Vec<Hit> = Vec::new();
-    let mut found: Vec<Finding> = Vec::new();
-    let (mut total, mut failing, mut records, mut unread, mut seq) = (0u64, 0u64, 0u64, 0u64, 0u64);
-    let received = Clock::real().now();
-    for path in paths {
-        Input::open(path)?.each(path, &mut |index, record| {
-            seq += 1;
-            records += 1;
-            let events = match reader.events(record, seq, received) {
-                Ok(events) => events,
-                Err(reason) => {
-                    unread += 1;
-                    if unread <= 20 {
-                        context.out.note(&format!("{}:{}: not read: {reason}", path.display(), index + 1));
-                    }
-                    return Ok(());
-                }
-            };
-            for event in &events {
-                // Event time drives correlations: the file is the past.
-                rulebook.engine.detect(event, &mut scratch, event.time, &mut hits, &mut found);
-                if !hits.is_empty() {
-                    correlator.feed(event, &hits, &mut found, event.time);
-                }
+    let listing = if matches.get_flag("summary") {
+        Listing::Summary
+    } else {
+        Listing::Findings
+    };
+    let engine = &rulebook.engine;
+    let mut floor = Floor {
+        context,
+        engine,
+        files: &files,
+        printer: Printer::new(context.out, listing),
+        bar: feed::bar(&files),
+        correlator: Correlator::new(engine, Limits::default()),
+        fail_on,
+        file: usize::MAX,
+        before: 0,
+        formats: BTreeMap::new(),
+        records: 0,
+        unread: 0,
+        failed: wrong.len() as u64,
+        findings: 0,
+        failing: 0,
+    };
+    let threads = if reader.in_order() {
+        1
+    } else {
+        std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(16)
+    };
+    let stop = AtomicBool::new(false);
+    let now = Clock::real().now();
+    let seen = std::thread::scope(|scope| {
+        let ahead = threads * 2 + 2;
+        let (work_in, work_out) = sync_channel::<Work>(ahead);
+        let work_out = Arc::new(Mutex::new(work_out));
+        let (done_in, done_out) = channel::<Outcome>();
+        // A block may set out for each that has arrived.
+        let (free_in, free_out) = sync_channel::<()>(ahead);
+        for _ in 0..ahead {
+            free_in.send(()).ok();
+        }
+        let (bar, stop, files) = (floor.bar.clone(), &stop, &files);
+        scope.spawn(move || read(files, &asked, &bar, &work_in, &free_out, stop));
+
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let (reader, done) = (reader.another(), done_in.clone());
+                let work_out = work_out.clone();
+                scope.spawn(move || work(engine, reader, &work_out, &done, now))
+            })
+            .collect();
+        drop(done_in);
+        watch_for_interrupt(&INTERRUPTED);
+        floor.take(&done_out, &free_in, stop);
+        drop(free_in);
+        let mut seen = BTreeMap::<Option<String>, u64>::new();
+        for worker in workers {
+            for (source, count) in worker.join().unwrap_or_default() {
+                *seen.entry(source).or_default() += count;
             }
-            for finding in found.drain(..) {
-                total += 1;
-                failing += u64::from(finding.severity >= fail_on);
-                let value = json!({
-                    "rule": {"id": finding.rule.id, "title": finding.rule.title, "version": finding.rule.version},
-                    "severity": finding.severity, "techniques": finding.techniques, "time": finding.time,
-                    "event": {"index": index, "file": path}, "matched": finding.matched,
-                });
-                match context.out.form {
-                    Form::Json => context.out.json(&value),
-                    Form::Text => context.out.line(&crate::output::visible(&format!(
-                        "{}:{}: {} {} ({})",
-                        path.display(),
-                        index + 1,
-                        finding.severity,
-                        finding.rule.title,
-                        finding.rule.id
-                    ))),
-                }
-            }
-            Ok(())
-        })?;
-    }
-    context.out.note(&format!(
-        "{records} records, {unread} not read, {} rules, {total} findings",
-        rulebook.engine.documents().len()
-    ));
-    Ok(if failing > 0 {
+        }
+        seen
+    });
+    floor.bar.finish_and_clear();
+    floor.end();
+    floor.printer.end();
+    floor.say(&seen);
+    Ok(if floor.failed > 0 {
+        Exit::BadInput
+    } else if floor.failing > 0 {
         Exit::Findings
     } else {
         Exit::Done
     })
+}
+
+/// Set by Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Ends the run at the end of a line; a second Ctrl-C ends it at once.
+fn watch_for_interrupt(flag: &'static AtomicBool) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if flag.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    });
+}
+
+/// Reads all files in order.
+fn read(
+    files: &[PathBuf],
+    asked: &Asked,
+    bar: &ProgressBar,
+    work: &SyncSender<Work>,
+    free: &Receiver<()>,
+    stop: &AtomicBool,
+) {
+    let mut order = 0;
+    let mut send = |file: usize, what: What| {
+        // Both ends hang up when the run is over.
+        let sent = free.recv().is_ok() && work.send(Work { order, file, what }).is_ok();
+        order += 1;
+        sent && !stop.load(Ordering::Relaxed)
+    };
+    for (file, path) in files.iter().enumerate() {
+        bar.set_message(crate::output::visible(&path.display().to_string()));
+        let mut open = match Open::new(path, asked, bar) {
+            Ok(open) => open,
+            Err(reason) => {
+                if !send(file, What::Failed(reason)) {
+                    return;
+                }
+                continue;
+            }
+        };
+        if !send(file, What::Opened(open.format)) {
+            return;
+        }
+        loop {
+            let what = match open.next() {
+                Ok(Some(block)) => What::Block(block),
+                Ok(None) => break,
+                Err(reason) => What::Failed(reason),
+            };
+            let last = matches!(what, What::Failed(_));
+            if !send(file, what) {
+                return;
+            }
+            if last {
+                break;
+            }
+        }
+    }
+}
+
+/// Matches blocks until there are no more; says how many records each source read.
+fn work(
+    engine: &Engine,
+    mut reader: Reader<'_>,
+    work: &Mutex<Receiver<Work>>,
+    done: &Sender<Outcome>,
+    now: Timestamp,
+) -> Vec<(Option<String>, u64)> {
+    let mut scratch = Scratch::new();
+    loop {
+        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Work { order, file, what }) = next else {
+            break;
+        };
+        let result = match what {
+            What::Opened(format) => Matched::Opened(format),
+            What::Failed(reason) => Matched::Failed(reason),
+            What::Block(block) => {
+                let records = feed::records(&block);
+                let total = records.len() as u64;
+                let mut out = Vec::new();
+                for (index, record) in (0u64..).zip(records) {
+                    // Distinct for every record of the run.
+                    let seq = (order << 20).wrapping_add(index) & ((1 << 42) - 1);
+                    let record = record.and_then(|record| {
+                        catch_unwind(AssertUnwindSafe(|| {
+                            one(engine, &mut reader, &mut scratch, record, seq, now)
+                        }))
+                        .unwrap_or_else(|_| {
+                            scratch = Scratch::new();
+                            Err("reading or matching it failed; please report this".to_owned())
+                        })
+                    });
+                    match record {
+                        Ok(None) => {}
+                        Ok(Some(record)) => out.push(Record { index, ..record }),
+                        Err(reason) => out.push(Record {
+                            index,
+                            wrong: Some(reason),
+                            findings: Vec::new(),
+                            counted: Vec::new(),
+                        }),
+                    }
+                }
+                Matched::Block(out, total)
+            }
+        };
+        let outcome = Outcome {
+            order,
+            file,
+            result,
+        };
+        if done.send(outcome).is_err() {
+            break;
+        }
+    }
+    let seen = reader.seen.iter();
+    seen.map(|(source, count)| (source.map(|s| s.id().to_string()), *count))
+        .collect()
+}
+
+/// Matches one record; none where there is nothing to say about it.
+fn one(
+    engine: &Engine,
+    reader: &mut Reader<'_>,
+    scratch: &mut Scratch,
+    record: bytes::Bytes,
+    seq: u64,
+    now: Timestamp,
+) -> Result<Option<Record>, String> {
+    let mut out: Option<Record> = None;
+    let mut hits = Vec::new();
+    // Most records match nothing, and rules on the native record need no mapping to see that.
+    let id = EventId::of_record(now, seq, 0);
+    let mut wanted = |record: &bytes::Bytes, logsource: Logsource| {
+        if logsource.view() == View::Norm
+            || logsource.category.as_deref() == Some(Logsource::UNKNOWN)
+        {
+            return true;
+        }
+        let event = first_look(record, logsource, id, now);
+        hits.clear();
+        engine.match_event(&event, scratch, &mut hits);
+        !hits.is_empty()
+    };
+    let events = reader.events_if(record, seq, now, &mut wanted)?;
+    for event in events {
+        let mut findings = Vec::new();
+        // Event time drives correlations: the file is the past.
+        engine.detect(&event, scratch, event.time, &mut hits, &mut findings);
+        if hits.is_empty() {
+            continue;
+        }
+        if event.logsource.category.as_deref() == Some(Logsource::UNKNOWN) {
+            // Rules for other logs hold of what is not there; only what was seen counts.
+            findings.retain(|f| !f.matched.is_empty());
+        }
+        let out = out.get_or_insert_with(|| Record {
+            index: 0,
+            wrong: None,
+            findings: Vec::new(),
+            counted: Vec::new(),
+        });
+        out.findings.append(&mut findings);
+        if hits.iter().any(|h| engine.is_counted(*h)) {
+            out.counted.push((event, hits.clone()));
+        }
+    }
+    Ok(out)
+}
+
+/// A record as rules on the native record see it.
+fn first_look(record: &bytes::Bytes, logsource: Logsource, id: EventId, now: Timestamp) -> Event {
+    let mut event = event_of_json("", logsource, Norm::default(), now);
+    event.id = id;
+    event.native = record.clone();
+    event
+}
+
+/// Takes outcomes in order.
+struct Floor<'a> {
+    context: &'a Context,
+    engine: &'a Engine,
+    files: &'a [PathBuf],
+    printer: Printer,
+    bar: ProgressBar,
+    correlator: Correlator,
+    fail_on: Severity,
+    file: usize,
+    /// Records of the file before this block.
+    before: u64,
+    /// Files by format.
+    formats: BTreeMap<&'static str, u64>,
+    records: u64,
+    unread: u64,
+    failed: u64,
+    findings: u64,
+    failing: u64,
+}
+
+impl Floor<'_> {
+    fn take(&mut self, done: &Receiver<Outcome>, free: &SyncSender<()>, stop: &AtomicBool) {
+        let mut early = BTreeMap::new();
+        let mut next = 0;
+        loop {
+            if INTERRUPTED.load(Ordering::Relaxed) {
+                stop.store(true, Ordering::Relaxed);
+                self.printer.end();
+                // The reader may wait for a pipe that says nothing more.
+                self.bar.finish_and_clear();
+                self.context
+                    .out
+                    .note("interrupted: the findings are those up to there");
+                std::process::exit(130);
+            }
+            match done.recv_timeout(Duration::from_millis(100)) {
+                Ok(outcome) => early.insert(outcome.order, outcome),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            while let Some(outcome) = early.remove(&next) {
+                next += 1;
+                self.one(outcome);
+                free.send(()).ok();
+            }
+        }
+    }
+
+    fn one(&mut self, outcome: Outcome) {
+        if outcome.file != self.file {
+            self.file = outcome.file;
+            self.before = 0;
+        }
+        let empty = Path::new("");
+        let path = self.files.get(outcome.file).map_or(empty, PathBuf::as_path);
+        match outcome.result {
+            Matched::Opened(format) => *self.formats.entry(format.id).or_default() += 1,
+            Matched::Failed(reason) => {
+                self.failed += 1;
+                let message = if self.before > 0 {
+                    format!(
+                        "error: {} after record {}: {reason}",
+                        path.display(),
+                        self.before
+                    )
+                } else {
+                    format!("error: cannot read {}: {reason}", path.display())
+                };
+                self.bar.suspend(|| self.context.out.note(&message));
+            }
+            Matched::Block(records, total) => {
+                for record in records {
+                    self.record(record, path);
+                }
+                self.before += total;
+                self.records += total;
+                if self.printer.waits() {
+                    self.bar.suspend(|| self.printer.flush());
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, record: Record, path: &Path) {
+        let index = self.before + record.index;
+        if let Some(reason) = record.wrong {
+            self.unread += 1;
+            if self.unread <= NAMED {
+                let place = format!("{}:{}", path.display(), index + 1);
+                let message = format!("{place}: not read: {reason}");
+                self.bar.suspend(|| self.context.out.note(&message));
+            }
+            return;
+        }
+        let mut findings = record.findings;
+        for (event, hits) in &record.counted {
+            self.correlator.feed(event, hits, &mut findings, event.time);
+        }
+        for finding in &findings {
+            self.findings += 1;
+            self.failing += u64::from(finding.severity >= self.fail_on);
+            self.printer.finding(finding, path, index);
+        }
+    }
+
+    /// The input is over, and with it every window that waits for its end.
+    fn end(&mut self) {
+        let mut findings = Vec::new();
+        self.correlator.advance(Timestamp::MAX, &mut findings);
+        let empty = Path::new("");
+        let path = self.files.get(self.file).map_or(empty, PathBuf::as_path);
+        let last = self.before.saturating_sub(1);
+        for finding in &findings {
+            self.findings += 1;
+            self.failing += u64::from(finding.severity >= self.fail_on);
+            self.printer.finding(finding, path, last);
+        }
+    }
+
+    /// What was read and how, for the person at the terminal.
+    fn say(&self, seen: &BTreeMap<Option<String>, u64>) {
+        let out = self.context.out;
+        if self.unread > NAMED {
+            out.note(&format!(
+                "{} more records were not read",
+                self.unread - NAMED
+            ));
+        }
+        let list = |parts: Vec<String>| parts.join(", ");
+        let formats = self.formats.iter().map(|(id, n)| format!("{id} {n}"));
+        let known = seen.iter().filter_map(|(source, n)| {
+            let source = source.as_ref()?;
+            Some(format!("{source} {n}"))
+        });
+        let known = list(known.collect());
+        out.note(&format!(
+            "files by format: {}{}",
+            list(formats.collect()),
+            if known.is_empty() {
+                String::new()
+            } else {
+                format!("; records by source: {known}")
+            }
+        ));
+        if let Some(unknown) = seen.get(&None) {
+            out.note(&format!(
+                "{unknown} records of no source that is recognised: without --product, --category or --service every rule is tried on them; --source reads them by a mapping"
+            ));
+        }
+        let late = self.correlator.counters().late;
+        if late > 0 {
+            out.note(&format!(
+                "{late} matches came too late for their correlation's window; files in order of time give them"
+            ));
+        }
+        out.note(&format!(
+            "{} records, {} not read, {} rules, {} findings",
+            self.records,
+            self.unread,
+            self.engine.documents().len(),
+            self.findings
+        ));
+    }
 }

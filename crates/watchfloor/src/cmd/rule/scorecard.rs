@@ -12,10 +12,7 @@ use watchfloor_ingest::Sources;
 use watchfloor_types::{Finding, Level};
 
 use super::{
-    super::{client::Client, input::Input},
-    Context, read_rules, report,
-    run::reader,
-    with_reader,
+    super::client::Client, Context, feed, read_rules, reader::Reader, report, with_reader,
 };
 use crate::{
     clock::Clock,
@@ -244,7 +241,7 @@ fn measure(
         return Ok(Ok(None));
     }
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
-    let mut reader = match reader(matches, &sources)? {
+    let mut reader = match Reader::new(matches, &sources)? {
         Ok(reader) => reader,
         Err(why) => return Ok(Err(why)),
     };
@@ -254,28 +251,33 @@ fn measure(
     let mut correlator = Correlator::new(&rulebook.engine, Limits::default());
     let mut hits: Vec<Hit> = Vec::new();
     let mut found: Vec<Finding> = Vec::new();
-    let (mut seq, mut unread) = (0, 0_u64);
+    let (mut number, mut unread) = (0, 0_u64);
+    let hidden = indicatif::ProgressBar::hidden();
     for path in paths {
-        Input::open(path)?.each(path, &mut |_, record| {
-            seq += 1;
-            let Ok(events) = reader.events(record, seq, now) else {
-                unread += 1;
-                return Ok(());
-            };
-            for event in &events {
-                out.events += 1;
-                rulebook
-                    .engine
-                    .detect(event, &mut scratch, event.time, &mut hits, &mut found);
-                if !hits.is_empty() {
-                    correlator.feed(event, &hits, &mut found, event.time);
+        let cannot = |why: String| anyhow::anyhow!("cannot read {}: {why}", path.display());
+        let mut open = feed::Open::new(path, &feed::Asked::of(matches), &hidden).map_err(cannot)?;
+        while let Some(block) = open.next().map_err(cannot)? {
+            for record in feed::records(&block) {
+                number += 1;
+                let Ok(events) = record.and_then(|record| reader.events(record, number, now))
+                else {
+                    unread += 1;
+                    continue;
+                };
+                for event in &events {
+                    out.events += 1;
+                    rulebook
+                        .engine
+                        .detect(event, &mut scratch, event.time, &mut hits, &mut found);
+                    if !hits.is_empty() {
+                        correlator.feed(event, &hits, &mut found, event.time);
+                    }
+                }
+                for finding in found.drain(..) {
+                    *out.findings.entry(finding.rule.id.to_string()).or_default() += 1;
                 }
             }
-            for finding in found.drain(..) {
-                *out.findings.entry(finding.rule.id.to_string()).or_default() += 1;
-            }
-            Ok(())
-        })?;
+        }
     }
     if unread > 0 {
         context

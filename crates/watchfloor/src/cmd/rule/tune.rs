@@ -13,12 +13,7 @@ use watchfloor_detect::{
 use watchfloor_ingest::Sources;
 use watchfloor_types::{Event, View};
 
-use super::{
-    super::{client::Client, input::Input},
-    Context, files,
-    run::reader,
-    with_reader,
-};
+use super::{super::client::Client, Context, feed, files, reader::Reader, with_reader};
 use crate::{
     clock::Clock,
     content::Files,
@@ -267,31 +262,35 @@ fn read(
     path: &Path,
 ) -> anyhow::Result<Result<Events, String>> {
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
-    let mut reader = match reader(matches, &sources)? {
+    let mut reader = match Reader::new(matches, &sources)? {
         Ok(reader) => reader,
         Err(why) => return Ok(Err(why)),
     };
     let now = Clock::real().now();
     let mut out = Events::default();
     let mut unread = 0_u64;
-    let mut seq = 0;
-    Input::open(path)?.each(path, &mut |index, record| {
-        seq += 1;
-        anyhow::ensure!(
-            out.events.len() < MAX_EVENTS,
-            "{} has more than {MAX_EVENTS} events",
-            path.display()
-        );
-        match reader.events(record, seq, now) {
-            Ok(events) => {
-                for event in events {
-                    out.take(event, format!("{}:{}", path.display(), index + 1));
+    let mut number = 0;
+    let hidden = indicatif::ProgressBar::hidden();
+    let cannot = |why: String| anyhow::anyhow!("cannot read {}: {why}", path.display());
+    let mut open = feed::Open::new(path, &feed::Asked::of(matches), &hidden).map_err(cannot)?;
+    while let Some(block) = open.next().map_err(cannot)? {
+        for record in feed::records(&block) {
+            number += 1;
+            anyhow::ensure!(
+                out.events.len() < MAX_EVENTS,
+                "{} has more than {MAX_EVENTS} events",
+                path.display()
+            );
+            match record.and_then(|record| reader.events(record, number, now)) {
+                Ok(events) => {
+                    for event in events {
+                        out.take(event, format!("{}:{number}", path.display()));
+                    }
                 }
+                Err(_) => unread += 1,
             }
-            Err(_) => unread += 1,
         }
-        Ok(())
-    })?;
+    }
     if unread > 0 {
         context.out.note(&format!(
             "{}: {unread} records could not be read",

@@ -1,0 +1,4 @@
+//! The format `ndjson`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| watchfloor_fuzz::of_format("ndjson", data));

@@ -1,0 +1,4 @@
+//! The format `otlp-traces`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| watchfloor_fuzz::of_format("otlp-traces", data));
