@@ -6,9 +6,10 @@
 
 mod candidate;
 mod feature;
+mod trust;
 mod write;
 
-pub use candidate::Trust;
+pub use trust::Trust;
 
 use watchfloor_types::{Event, View};
 
