@@ -90,6 +90,13 @@ fn real_now() -> Timestamp {
 /// How long something may take before the caller gives up waiting for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Nanoseconds since the process asked first.
+pub(crate) fn nanos() -> u64 {
+    use std::{sync::OnceLock, time::Instant};
+    static START: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

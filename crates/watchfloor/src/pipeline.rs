@@ -19,6 +19,7 @@ use std::{
         PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -29,6 +30,7 @@ use watchfloor_respond::Input;
 use watchfloor_types::{Event, Finding, Frame, IndicatorMatch, SignedDuration};
 
 use crate::{
+    clock,
     continuity::Told,
     floor::{Floor, SYSTEM, Seen},
 };
@@ -57,6 +59,9 @@ pub(crate) async fn accept(floor: &Floor, frame: Frame) -> Result<u64, WalError>
     synced.await.unwrap_or(Err(WalError::Closed))
 }
 
+/// How often it is told what detection costs.
+const COUNTED: Duration = Duration::from_secs(2);
+
 /// Fewer records than this are mapped faster than a thread starts.
 const WORTH_A_THREAD: usize = 512;
 
@@ -69,6 +74,8 @@ pub(crate) struct Worker {
     pub(crate) version: u64,
     /// Up to which frame correlations have been told, and what of that is on disk.
     pub(crate) told: Told,
+    /// When it was last told what detection costs.
+    counted: Instant,
     /// Threads that may help to map.
     helpers: usize,
 }
@@ -79,7 +86,8 @@ impl Worker {
         Self {
             joiner: Joiner::new(SignedDuration::from_mins(5), 64 << 20),
             correlator: None,
-            scratch: Scratch::new(),
+            scratch: Scratch::with_clock(clock::nanos),
+            counted: Instant::now(),
             version: 0,
             told: Told::default(),
             helpers: std::thread::available_parallelism()
@@ -250,10 +258,16 @@ fn detect(floor: &Floor, worker: &mut Worker, mapped: &[(u64, Mapped)]) -> Vec<F
         }));
         if judged.is_err() {
             tracing::error!(event = %event.id, "a defect: the rules failed on an event; it is kept, and was not judged");
-            worker.scratch = Scratch::new();
+            worker.scratch = Scratch::with_clock(clock::nanos);
         }
     }
     correlator.advance(now, &mut findings);
+    if worker.counted.elapsed() > COUNTED {
+        worker.counted = Instant::now();
+        let costs = engine.costs(&worker.scratch);
+        *floor.costs.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((rulebook.version, costs));
+    }
     worker.correlator = Some(correlator);
     findings
 }

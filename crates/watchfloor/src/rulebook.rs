@@ -95,12 +95,19 @@ impl Rulebook {
             documents.extend(found);
             diagnostics.extend(wrong);
         }
-        Self::build(documents, diagnostics)
+        Self::build(documents, diagnostics, None)
     }
 
     /// Compiles documents; `diagnostics` is what was wrong with their texts.
-    pub(crate) fn build(documents: Vec<Document>, mut diagnostics: Vec<Diagnostic>) -> Self {
-        let (engine, wrong) = Engine::new(documents);
+    pub(crate) fn build(
+        documents: Vec<Document>,
+        mut diagnostics: Vec<Diagnostic>,
+        before: Option<&Self>,
+    ) -> Self {
+        let (engine, wrong) = match before {
+            Some(before) => before.engine.changed(documents),
+            None => Engine::new(documents),
+        };
         diagnostics.extend(wrong);
         Self {
             engine,

@@ -1,6 +1,7 @@
 //! The API for programs: JSON over HTTP, described by `docs/openapi.json`.
 
 pub(crate) mod backtest;
+pub(crate) mod costs;
 mod dead;
 mod outputs;
 pub(crate) mod problem;

@@ -69,6 +69,7 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
             "/api/v1/rules",
             get(super::rules::list).post(super::rules::push),
         )
+        .route("/api/v1/rules/costs", get(super::costs::costs))
         .route("/api/v1/rules/check", post(super::rules::check))
         .route("/api/v1/rules/{id}", get(super::rules::show))
         .route(
@@ -135,6 +136,7 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         super::outputs::replay,
         super::rules::list,
         super::rules::push,
+        super::costs::costs,
         super::rules::check,
         super::rules::show,
         super::rules::version,

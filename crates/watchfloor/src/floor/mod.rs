@@ -72,6 +72,8 @@ pub(crate) struct Floor {
     pub emissions: AtomicUsize,
     /// Figures by source since the start.
     pub figures: Mutex<BTreeMap<SourceId, SourceFigures>>,
+    /// What detection spent, and for which set of rules.
+    pub costs: Mutex<Option<(u64, watchfloor_detect::Costs)>>,
     /// Set when the floor closes: detection writes down where it is, and ends.
     pub closing: AtomicBool,
     /// Set when the server is told to stop.

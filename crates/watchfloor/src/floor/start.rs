@@ -71,7 +71,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         .await
         .with_context(|| format!("cannot open the state store in {}", dir.display()))?;
     let (state, journal) = replay(&store, State::new(Arc::new(content))).await?;
-    let rulebook = rules::assemble(rules::wanted(&state, &units), &units);
+    let rulebook = rules::assemble(rules::wanted(&state, &units), &units, None);
     diagnostics.extend(rulebook.diagnostics.iter().cloned());
     for (rule, fallen) in &rulebook.fallen {
         tracing::error!(
@@ -131,6 +131,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ledger: player::Ledger::default(),
         emissions: AtomicUsize::new(0),
         figures: Mutex::default(),
+        costs: Mutex::default(),
         closing: AtomicBool::new(false),
         stopping: tokio::sync::watch::Sender::new(false),
         runtime: tokio::runtime::Handle::current(),

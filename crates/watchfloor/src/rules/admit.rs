@@ -106,9 +106,11 @@ async fn fits(
         wanted_if(&state, &floor.units, &head, to, version)
     };
     let builder = Arc::clone(floor);
-    let then = tokio::task::spawn_blocking(move || assemble(then, &builder.units))
-        .await
-        .map_err(|e| Problem::internal(&e))?;
+    let then = tokio::task::spawn_blocking(move || {
+        assemble(then, &builder.units, Some(&builder.rulebook()))
+    })
+    .await
+    .map_err(|e| Problem::internal(&e))?;
     let now = floor.rulebook();
     let new = then
         .fallen

@@ -111,12 +111,20 @@ struct Candidate {
 
 impl Candidate {
     /// Takes the next text that can be read.
-    fn next(&mut self, units: &Units) {
+    fn next(&mut self, units: &Units, before: Option<&Rulebook>) {
         self.now = None;
         for (number, text) in self.texts.by_ref() {
             // A file's text was read already.
             if let (0, Some(unit)) = (number, units.get(&self.id)) {
                 self.now = Some((0, unit.clone()));
+                return;
+            }
+            // So was that of a text that runs.
+            if let Some((_, unit)) = before
+                .and_then(|book| book.running.get(&self.id))
+                .filter(|(n, unit)| *n == number && unit.text == text)
+            {
+                self.now = Some((number, unit.clone()));
                 return;
             }
             let (unit, wrong) = one(
@@ -137,8 +145,8 @@ impl Candidate {
     }
 }
 
-/// Builds the rules in force.
-pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units) -> Rulebook {
+/// Builds the rules in force; what is the same `before` is taken from there.
+pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units, before: Option<&Rulebook>) -> Rulebook {
     let mut all: Vec<Candidate> = wanted
         .into_iter()
         .map(|wanted| {
@@ -149,7 +157,7 @@ pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units) -> Rulebook {
                 now: None,
                 wrong: Vec::new(),
             };
-            candidate.next(units);
+            candidate.next(units, before);
             candidate
         })
         .collect();
@@ -160,7 +168,7 @@ pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units) -> Rulebook {
             .flat_map(|(_, unit)| unit.documents.iter().cloned())
             .collect();
         documents.extend(units.repeats.iter().cloned());
-        let mut book = Rulebook::build(documents, units.diagnostics.clone());
+        let mut book = Rulebook::build(documents, units.diagnostics.clone(), before);
         let there: BTreeSet<(&RuleId, &str)> = book
             .engine
             .documents()
@@ -206,7 +214,7 @@ pub(crate) fn assemble(wanted: Vec<Wanted>, units: &Units) -> Rulebook {
                 continue;
             }
             again = true;
-            candidate.next(units);
+            candidate.next(units, before);
         }
         if again {
             continue;
@@ -279,6 +287,7 @@ mod tests {
                 want("c", &[(1, broken)]),
             ],
             &units,
+            None,
         );
         let titles: Vec<&str> = book
             .engine
@@ -334,7 +343,7 @@ mod tests {
         content.rules = units.bases();
         content.rule_heads = units.heads();
         let state = State::new(Arc::new(content));
-        let book = assemble(wanted(&state, &units), &units);
+        let book = assemble(wanted(&state, &units), &units, None);
         let plain = Rulebook::load(&files);
         assert!(book.fallen.is_empty(), "{:?}", book.fallen);
         let ids = |book: &Rulebook| -> Vec<String> {

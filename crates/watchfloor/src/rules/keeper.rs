@@ -46,7 +46,11 @@ async fn reload(floor: &Arc<Floor>) {
     let wanted = wanted(&floor.state(), &floor.units);
     let builder = Arc::clone(floor);
     let began = std::time::Instant::now();
-    match tokio::task::spawn_blocking(move || assemble(wanted, &builder.units)).await {
+    match tokio::task::spawn_blocking(move || {
+        assemble(wanted, &builder.units, Some(&builder.rulebook()))
+    })
+    .await
+    {
         Ok(book) => {
             for (rule, fallen) in &book.fallen {
                 tracing::error!(

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod convert;
+mod cost;
 mod coverage;
 mod explain;
 mod feed;
@@ -87,6 +88,12 @@ pub(super) const ROWS: &[Row] = &[
         about: "Techniques with tested and with only tagged rules",
         args: coverage::args,
         run: coverage::run,
+    },
+    Row {
+        name: &["rule", "cost"],
+        about: "Where detection spends its time, by kind of event and by rule",
+        args: cost::args,
+        run: cost::run,
     },
     Row {
         name: &["rule", "scorecard"],

@@ -221,13 +221,6 @@ fn warnings(
     out
 }
 
-/// Nanoseconds since the process asked first.
-fn nanos() -> u64 {
-    use std::{sync::OnceLock, time::Instant};
-    static START: OnceLock<Instant> = OnceLock::new();
-    u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
 fn measure(
     matches: &ArgMatches,
     context: &Context,
@@ -247,7 +240,7 @@ fn measure(
     };
     let now = Clock::real().now();
     let mut out = Measured::default();
-    let mut scratch = Scratch::with_clock(nanos);
+    let mut scratch = Scratch::with_clock(crate::clock::nanos);
     let mut correlator = Correlator::new(&rulebook.engine, Limits::default());
     let mut hits: Vec<Hit> = Vec::new();
     let mut found: Vec<Finding> = Vec::new();
