@@ -128,10 +128,11 @@ impl ArrayAsk {
 
     fn holds(&self, value: &Value) -> bool {
         let one = std::slice::from_ref(value);
-        let members = match value {
-            Value::Array(members) => members.as_slice(),
-            Value::Null => &[],
-            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => one,
+        let members = match (value, self.members) {
+            (Value::Array(members), _) => members.as_slice(),
+            // A position is one of an array.
+            (Value::Null, _) | (_, Members::At(_)) => &[],
+            (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_), _) => one,
         };
         let holds = |member: &Value| self.body.holds(member);
         match self.members {

@@ -131,8 +131,8 @@ fn everything_else_about_a_rule() {
         "{\"CommandLine\":\"i am\"}"
     ));
     assert!(one(
-        "    - {type: map_string, mapping: {whoami: [id, groups]}}\n",
-        "{\"CommandLine\":\"groups\"}"
+        "    - {type: map_string, mapping: {Administrator: [ann, bob]}}\n",
+        "{\"Image\":\"c:\\\\cmd.exe\",\"User\":\"bob\"}"
     ));
     assert!(!one(
         "    - {type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [CommandLine]}]}\n",

@@ -210,7 +210,12 @@ impl Passage<'_> {
                 });
                 Change::To(key.clone(), value)
             }
-            Transformation::MapString(mapping) if !is("re") => {
+            // A value under these is a part of what is compared, and not the whole.
+            Transformation::MapString(mapping)
+                if !["re", "contains", "startswith", "endswith"]
+                    .into_iter()
+                    .any(is) =>
+            {
                 let value = mapped(value, &|text| {
                     mapping
                         .get(text)
