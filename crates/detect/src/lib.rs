@@ -76,6 +76,7 @@ mod plain;
 mod practice;
 mod rule;
 mod sample;
+mod score;
 mod tune;
 mod yaml;
 
@@ -94,6 +95,7 @@ pub use rule::{
     Threshold, parse_lists, parse_pipeline, parse_rules,
 };
 pub use sample::{SampleOutcome, event_of_json, norm_of_json};
+pub use score::{Advice, Bounds, Known, advise};
 pub use tune::{
     Evidence, Form as FilterForm, NoProposal, Proposal, Refused, Trust, fields_of, matching, tune,
 };

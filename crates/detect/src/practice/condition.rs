@@ -227,7 +227,7 @@ fn fast_op(op: &Op) -> bool {
         Op::Text { literal, .. } => !literal.is_empty(),
         Op::Glob { pattern, .. } => pattern.longest_text().is_some_and(|t| t.len() >= 2),
         Op::Number(_) => true,
-        Op::Regex(source) => super::regex::required(source) >= 3,
+        Op::Regex(source) => super::regex::required(source) >= 2,
         // A placeholder without a list never holds.
         Op::Placeholder(_) => true,
         Op::Cidr(_)

@@ -43,7 +43,11 @@ pub(super) fn invisible(node: &Node, lint: &mut Lint<'_>) {
             || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     let Some(scalar) = node.scalar() else { return };
-    if let Some(c) = scalar.text.chars().find(hidden) {
+    // By itself, or joining emoji, it is what is looked for.
+    let among_letters = scalar.text.chars().any(|c| c.is_ascii_alphanumeric());
+    if let Some(c) = scalar.text.chars().find(hidden)
+        && among_letters
+    {
         // Written as an escape it is meant.
         let (start, end) = lint.bytes(node.span);
         if scalar.style != Style::Block && lint.source.slice(start, end).contains(c) {
@@ -229,7 +233,8 @@ fn wildcards(item: &Item<'_>, node: &Node, lint: &mut Lint<'_>) {
 /// Very short texts are in nearly every value.
 fn short_value(item: &Item<'_>, node: &Node, raw: &str, lint: &mut Lint<'_>) {
     let alone = item.has("contains") && !item.has("all") && !item.field.is_empty();
-    let letter = raw.chars().next().is_some_and(char::is_alphanumeric);
+    // A letter of another script may be the very thing that is looked for.
+    let letter = raw.bytes().all(|b| b.is_ascii_alphanumeric());
     if alone && raw.chars().count() == 1 && letter {
         lint.note(
             code::SHORT_VALUE,
@@ -297,12 +302,13 @@ pub(crate) fn escaped(text: &str) -> String {
 fn number(item: &Item<'_>, node: &Node, lint: &mut Lint<'_>) {
     let Some(scalar) = node.scalar() else { return };
     let text = scalar.text.as_str();
-    let canonical = text.len() <= 15 && text.parse::<u64>().is_ok_and(|n| n.to_string() == text);
-    if scalar.style == Style::Quoted
-        && canonical
-        && item.modifiers.is_empty()
-        && !item.field.is_empty()
-    {
+    let canonical = |n: &&Node| {
+        let text = n.text().unwrap_or_default();
+        text.len() <= 15 && text.parse::<u64>().is_ok_and(|n| n.to_string() == text)
+    };
+    // Among other texts it is a text that happens to be made of digits.
+    let all = item.values.iter().all(canonical);
+    if scalar.style == Style::Quoted && all && item.modifiers.is_empty() && !item.field.is_empty() {
         let fix = about::fix("leave the quotes out", lint.unquote(node));
         lint.say(
             Level::Note,

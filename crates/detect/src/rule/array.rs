@@ -51,7 +51,10 @@ pub(super) fn read(key: &Node, value: &Node, given: Given, report: &mut Report) 
         );
         return None;
     }
-    let Some(cut) = cut(key, path, modifiers, report)? else {
+    let Ok(cut) = cut(key, path, modifiers, report) else {
+        return None;
+    };
+    let Some(cut) = cut else {
         if !text.contains("\\[") && !text.contains("\\]") {
             return Some(Read::Plain(key.clone()));
         }
@@ -93,19 +96,27 @@ pub(super) fn read(key: &Node, value: &Node, given: Given, report: &mut Report) 
     }))
 }
 
-/// Finds the first selector of a path; `None` inside where there is none.
-fn cut(key: &Node, path: &str, modifiers: String, report: &mut Report) -> Option<Option<Cut>> {
+/// A selector that was reported.
+struct Refused;
+
+/// Finds the first selector of a path, if there is one.
+fn cut(
+    key: &Node,
+    path: &str,
+    modifiers: String,
+    report: &mut Report,
+) -> Result<Option<Cut>, Refused> {
     let bytes = path.as_bytes();
     let open = (0..bytes.len()).find(|at| {
         bytes.get(*at) == Some(&b'[') && (*at == 0 || bytes.get(at - 1) != Some(&b'\\'))
     });
     let Some(open) = open else {
-        return Some(None);
+        return Ok(None);
     };
     let after = path.get(open + 1..).unwrap_or_default();
     let mut wrong = |message: String, help: String| {
         report.error(code::ARRAY_SELECTOR, key.span, message, help);
-        None
+        Err(Refused)
     };
     let Some((word, rest)) = after.split_once(']') else {
         return wrong(
@@ -148,7 +159,7 @@ fn cut(key: &Node, path: &str, modifiers: String, report: &mut Report) -> Option
             String::new(),
         );
     }
-    Some(Some(Cut {
+    Ok(Some(Cut {
         field,
         members,
         rest: rest.to_owned(),

@@ -6,9 +6,10 @@
 
 mod candidate;
 mod feature;
+mod trust;
 mod write;
 
-pub use candidate::Trust;
+pub use trust::Trust;
 
 use watchfloor_types::{Event, View};
 
@@ -229,10 +230,7 @@ fn why_not(candidates: &[Candidate], good: usize) -> String {
     if candidates.is_empty() {
         return "the false positives have nothing in common that is stable and that an attacker does not choose; tune them in smaller groups that share a cause, or narrow the rule itself".to_owned();
     }
-    let all = candidates
-        .iter()
-        .all(|c| c.good.iter().filter(|g| **g).count() == good)
-        && good > 0;
+    let all = (0..good).any(|at| candidates.iter().all(|c| c.good.get(at) == Some(&true)));
     let fields: Vec<&str> = candidates
         .iter()
         .take(4)
@@ -240,7 +238,7 @@ fn why_not(candidates: &[Candidate], good: usize) -> String {
         .collect();
     if all {
         format!(
-            "the true positives share everything that the false positives have in common ({}); a filter would hide both",
+            "a true positive has everything that the false positives have in common ({}); a filter would hide it, too",
             fields.join(", ")
         )
     } else {

@@ -98,6 +98,29 @@ fn what_an_attacker_chooses_is_no_filter() {
 }
 
 #[test]
+fn which_program_it_is_says_nothing_where_the_rule_asks_for_it() {
+    let rule = RULE
+        .replace(
+            "    CommandLine|contains: ' -enc '\n",
+            "    Image|endswith: '\\conhost.exe'\n",
+        )
+        .replace(
+            "Image: 'C:\\Windows\\powershell.exe'",
+            "Image: 'C:\\x\\conhost.exe'",
+        );
+    let bad = [event(
+        r#"{"Image":"C:\\Windows\\System32\\conhost.exe","Hashes":"MD5=AA","ParentImage":"C:\\Windows\\explorer.exe"}"#,
+    )];
+    let no = tune("r.yml", &rule, ID, &bad, &[], Form::Selection).unwrap_err();
+    assert!(
+        no.refused
+            .iter()
+            .any(|r| r.field == "Hashes" && r.reason.contains("which program")),
+        "{no:?}"
+    );
+}
+
+#[test]
 fn true_positives_that_share_everything_are_said() {
     let bad = [process("CORP\\svc", r"C:\Program Files\a.exe", 1)];
     let good = [process("CORP\\svc", r"C:\Program Files\a.exe", 2)];

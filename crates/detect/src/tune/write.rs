@@ -141,6 +141,16 @@ pub(super) fn into_rule(
     }
     let source = Source::new(text);
     let start_of_line = source.byte(key.span.line as usize, 0);
+    // Comments right above the condition are about the condition.
+    let mut insert_line = key.span.line as usize;
+    while insert_line > 1 && {
+        let above = source.byte(insert_line - 1, 0);
+        let line = source.slice(above, source.byte(insert_line, 0));
+        line.trim_start().starts_with('#')
+    } {
+        insert_line -= 1;
+    }
+    let insert = source.byte(insert_line, 0);
     let indent = key.span.column.saturating_sub(1) as usize;
     let margin = source.slice(start_of_line, start_of_line + indent);
     if !margin.chars().all(|c| c == ' ') || indent == 0 {
@@ -169,9 +179,9 @@ pub(super) fn into_rule(
         Style::Quoted | Style::Block => format!("'{}'", new.replace('\'', "''")),
     };
     let mut out = String::with_capacity(text.len() + block.len() + 64);
-    out.push_str(source.slice(0, start_of_line));
+    out.push_str(source.slice(0, insert));
     out.push_str(&block);
-    out.push_str(source.slice(start_of_line, from));
+    out.push_str(source.slice(insert, from));
     out.push_str(&new);
     out.push_str(source.slice(to, text.len()));
     Ok(out)

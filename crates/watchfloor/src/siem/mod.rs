@@ -19,10 +19,6 @@ use watchfloor_types::{
 };
 
 pub(crate) use card::{AlertCard, AlertStatus, IncidentCard, Part};
-#[allow(
-    unused_imports,
-    reason = "for `rule run`, which prints findings of files as OCSF"
-)]
 pub(crate) use ocsf::finding as ocsf_finding;
 
 /// Version of the program, as messages name it.

@@ -18,10 +18,6 @@ pub(crate) const SCHEMA: &str = "1.8.0";
 const LISTED: usize = 100;
 
 /// A finding as Detection Finding, as `rule run` prints it: no alert, no journal.
-#[allow(
-    dead_code,
-    reason = "for `rule run`, which prints findings of files as OCSF"
-)]
 pub(crate) fn finding(finding: &Finding) -> Value {
     let reality = Reality::of(finding.mark.as_ref().map(|m| m.exercise));
     let id = finding.id.to_string();

@@ -28,3 +28,4 @@ mod program;
 mod rules;
 mod runs;
 mod tidy;
+mod workbench;

@@ -220,7 +220,7 @@ fn killed_while_it_sends_it_loses_nothing_and_doubles_only_under_the_same_id() {
             3 => Reply::Reset,
             4 => Reply::Whole("503 Busy"),
             5 => {
-                let status = |k: usize| if k % 3 == 0 { 429 } else { 201 };
+                let status = |k: usize| if k.is_multiple_of(3) { 429 } else { 201 };
                 Reply::Statuses((0..documents.len()).map(status).collect())
             }
             _ => all_taken(documents),
@@ -494,6 +494,42 @@ fn an_output_is_tested_paused_resumed_and_starts_where_it_is_told() {
         "{kinds:?}"
     );
     drop(server);
+}
+
+#[test]
+fn findings_of_files_are_printed_as_ocsf() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("r.yml"),
+        "title: T\nid: 4772833c-6f89-42b8-8a55-4d3ab255a1b0\nlogsource:\n  product: x\ndetection:\n  s:\n    a: b\n  condition: s\nlevel: high\n",
+    )
+    .unwrap();
+    std::fs::write(
+        dir.path().join("e.ndjson"),
+        "{\"a\":\"c\"}\n{\"a\":\"b\"}\n",
+    )
+    .unwrap();
+    let args = [
+        "rule",
+        "run",
+        "--rules",
+        "r.yml",
+        "--product",
+        "x",
+        "--ocsf",
+        "e.ndjson",
+    ];
+    let output = run(dir.path(), &args);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let event: Value =
+        serde_json::from_str(text.trim()).unwrap_or_else(|e| panic!("{e}: {text} {said}"));
+    assert_eq!(
+        (&event["class_uid"], &event["severity_id"]),
+        (&json!(2004), &json!(4))
+    );
+    assert_eq!(event["unmapped"]["watchfloor"]["event"]["index"], 1);
 }
 
 #[test]

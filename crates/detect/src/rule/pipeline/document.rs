@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ALTERNATIVE, Item, Pipeline, condition::OfRule, transform::Transformation};
+use super::{
+    ALTERNATIVE, Item, Pipeline,
+    condition::OfRule,
+    nodes::{entry, keyword, mapped, moved, name_of, plain, texts, with_text},
+    transform::Transformation,
+};
 use crate::{
     diagnostics::{Report, code},
     modifier::Lists,

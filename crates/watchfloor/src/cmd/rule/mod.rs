@@ -14,6 +14,7 @@ mod print;
 mod reader;
 mod run;
 mod sarif;
+mod scorecard;
 mod tune;
 
 use std::{
@@ -86,6 +87,12 @@ pub(super) const ROWS: &[Row] = &[
         about: "Techniques with tested and with only tagged rules",
         args: coverage::args,
         run: coverage::run,
+    },
+    Row {
+        name: &["rule", "scorecard"],
+        about: "Keep, tune or retire each rule, with the reasons",
+        args: scorecard::args,
+        run: scorecard::run,
     },
     Row {
         name: &["rule", "new"],

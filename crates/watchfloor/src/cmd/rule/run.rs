@@ -53,6 +53,13 @@ pub(super) fn args(c: clap::Command) -> clap::Command {
                 .help("Count, first and last of each rule instead of each finding"),
         )
         .arg(
+            Arg::new("ocsf")
+                .long("ocsf")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("summary")
+                .help("Each finding as OCSF 1.8 Detection Finding, one JSON object a line"),
+        )
+        .arg(
             Arg::new("file")
                 .required(true)
                 .num_args(1..)
@@ -137,6 +144,8 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         .unwrap_or(Severity::Informational);
     let listing = if matches.get_flag("summary") {
         Listing::Summary
+    } else if matches.get_flag("ocsf") {
+        Listing::Ocsf
     } else {
         Listing::Findings
     };

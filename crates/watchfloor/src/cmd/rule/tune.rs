@@ -1,6 +1,9 @@
 //! `watchfloor rule tune`: a filter from false positives, tried before it is proposed.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use serde_json::{Value, json};
@@ -256,7 +259,7 @@ fn numbers(text: &str) -> Result<Vec<usize>, String> {
 fn read(
     matches: &ArgMatches,
     context: &Context,
-    path: &PathBuf,
+    path: &Path,
 ) -> anyhow::Result<Result<Events, String>> {
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));
     let mut reader = match Reader::new(matches, &sources)? {
