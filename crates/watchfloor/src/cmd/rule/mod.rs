@@ -4,6 +4,7 @@ mod backtest;
 mod coverage;
 mod explain;
 mod feed;
+mod matching;
 mod new;
 mod print;
 mod reader;
