@@ -68,20 +68,34 @@ mod diagnostics;
 mod engine;
 mod finding;
 mod fold;
+mod layout;
 mod modifier;
 mod op;
 mod pattern;
+mod plain;
+mod practice;
 mod rule;
 mod sample;
+mod score;
+mod tune;
 mod yaml;
 
-pub use correlate::{Correlator, Counters, Limits};
+pub use correlate::{Correlator, Counters, Limits, Restored, SnapshotError};
 pub use diagnostics::{Code, codes};
-pub use engine::{Engine, Explanation, Hit, ItemTrace, Scratch, SelectionTrace};
+pub use engine::{
+    ClassCost, Costs, Engine, Explanation, Hit, ItemTrace, RuleCost, Scratch, SelectionTrace,
+};
 pub use finding::ENTITY_FIELDS;
+pub use layout::layout;
 pub use modifier::{MODIFIERS, Modifier};
+pub use plain::plain_sigma;
+pub use practice::{Allowances, Edit, Fix, Remark, Scope, allowances, mended, remarks};
 pub use rule::{
-    Aggregate, Document, Expect, Options, RuleMeta, Sample, SampleEvent, Status, Threshold,
-    parse_rules,
+    Aggregate, Document, Expect, Options, Pipeline, RuleMeta, Sample, SampleEvent, Status,
+    Threshold, parse_lists, parse_pipeline, parse_rules,
 };
 pub use sample::{SampleOutcome, event_of_json, norm_of_json};
+pub use score::{Advice, Bounds, Known, advise};
+pub use tune::{
+    Evidence, Form as FilterForm, NoProposal, Proposal, Refused, Trust, fields_of, matching, tune,
+};

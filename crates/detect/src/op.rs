@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
-use crate::pattern::Pattern;
+use crate::{engine::ArrayAsk, pattern::Pattern};
 
 /// Whether letter case counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -200,8 +200,30 @@ pub(crate) enum Op {
         compare: Compare,
         value: i64,
     },
+    /// Members of the array that the field holds satisfy a nested detection.
+    Array(ArrayAsk),
     /// A placeholder that nobody filled in: never holds.
     Placeholder(Box<str>),
+}
+
+impl Op {
+    /// Whether case counts in the texts that it compares.
+    pub(crate) fn case(&self) -> Case {
+        match self {
+            Self::Text { case, .. } | Self::Glob { case, .. } | Self::FieldRef { case, .. } => {
+                *case
+            }
+            Self::Number(_)
+            | Self::Regex(_)
+            | Self::Cidr(_)
+            | Self::Compare(..)
+            | Self::Exists
+            | Self::Null
+            | Self::Time { .. }
+            | Self::Array(_)
+            | Self::Placeholder(_) => Case::Kept,
+        }
+    }
 }
 
 /// The address that `text` writes, in a CIDR check.
@@ -237,6 +259,7 @@ impl fmt::Display for Op {
             } => {
                 write!(f, "{} {} {value}", part.word(), compare.word())
             }
+            Self::Array(ask) => write!(f, "[{}] of its members match", ask.members().word()),
             Self::Placeholder(text) => write!(f, "is the unknown placeholder {text:?}"),
         }
     }

@@ -76,6 +76,7 @@ impl Engine {
                 matched: match &document.body {
                     Body::Detection(_) => self.sample_rule(document, sample),
                     Body::Correlation(_) => self.sample_correlation(document, sample),
+                    Body::Filter(_) => false,
                 },
             })
             .collect()
@@ -146,6 +147,7 @@ impl Engine {
                         out.push(position);
                     }
                 }
+                Body::Filter(_) => {}
                 Body::Correlation(spec) => {
                     for reference in &spec.rules {
                         open.extend(self.documents().iter().find(|d| {

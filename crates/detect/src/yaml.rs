@@ -215,6 +215,7 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Vec<YamlDocument> {
     let mut nodes = 0usize;
     let mut first_line = 1;
     let mut root: Option<Node> = None;
+    let lines: Vec<&str> = text.split('\n').collect();
     for event in Parser::new_from_str(text) {
         let (event, span) = match event {
             Ok(event) => event,
@@ -282,6 +283,10 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Vec<YamlDocument> {
                     text: text.into_owned(),
                     style,
                 });
+                let at = match style {
+                    Style::Quoted => within_quotes(at, &lines),
+                    Style::Plain | Style::Block => at,
+                };
                 (Node { span: at, kind }, 1, anchor)
             }
             Event::SequenceStart(anchor, _) => {
@@ -378,6 +383,34 @@ fn weigh(node: &Node) -> usize {
     }
 }
 
+/// The parser counts what follows a quoted text on its line; the text ends at its quote.
+fn within_quotes(at: Span, lines: &[&str]) -> Span {
+    let line = lines.get(at.line.saturating_sub(1) as usize);
+    let mut chars = line
+        .into_iter()
+        .flat_map(|line| line.chars())
+        .skip(at.column.saturating_sub(1) as usize);
+    let Some(quote @ ('\'' | '"')) = chars.next() else {
+        return at;
+    };
+    let mut length = 1;
+    let mut chars = chars.peekable();
+    while let Some(c) = chars.next() {
+        length += 1;
+        let escapes = if quote == '"' {
+            c == '\\' && chars.next().is_some()
+        } else {
+            c == '\'' && chars.next_if_eq(&'\'').is_some()
+        };
+        if escapes {
+            length += 1;
+        } else if c == quote {
+            return Span { length, ..at };
+        }
+    }
+    at
+}
+
 fn place(span: YamlSpan) -> Span {
     let one_line = span.start.line() == span.end.line();
     Span {
@@ -429,6 +462,16 @@ mod tests {
         check("a: &x [*x]", "R001");
         check("a: 'unclosed", "R001");
         check("---\na: 1\n---\nb: 2\n", "");
+    }
+
+    #[test]
+    fn a_quoted_text_ends_at_its_quote() {
+        let mut report = Report::new("t.yml");
+        let text = "a: 'it''s'  # why\nb: \"x\\\"y\" # so\n'c': d\n";
+        let documents = read(text, &mut report);
+        let length = |key| documents[0].root.get(key).unwrap().span.length;
+        assert_eq!((length("a"), length("b")), (7, 6));
+        assert_eq!(documents[0].root.entry("c").unwrap().0.span.length, 3);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use ureq::{
     },
 };
 
-/// At most this much of an answer is read.
+/// At most this much of an answer is read, unless the caller says otherwise.
 pub(crate) const ANSWER_LIMIT: u64 = 64 * 1024;
 
 /// What is known after one try.
@@ -62,6 +62,11 @@ impl Sender {
 
     /// Blocks until there is an answer or `time` has passed.
     pub(crate) fn send(&self, request: Request<Vec<u8>>, time: Duration) -> Tried {
+        self.send_for(request, time, ANSWER_LIMIT)
+    }
+
+    /// The same, reading at most `limit` bytes of the answer.
+    pub(crate) fn send_for(&self, request: Request<Vec<u8>>, time: Duration, limit: u64) -> Tried {
         let mut tls = ureq::tls::TlsConfig::builder();
         if let Some(roots) = &self.roots {
             tls = tls.root_certs(ureq::tls::RootCerts::Specific(Arc::clone(roots)));
@@ -85,22 +90,18 @@ impl Sender {
         });
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
         match agent.run(request) {
-            Ok(response) => answered(response),
+            Ok(response) => answered(response, limit),
             Err(error) if sent.load(SeqCst) => Tried::Unknown(error.to_string()),
             Err(error) => Tried::NotSent(error.to_string()),
         }
     }
 }
 
-fn answered(response: Response<ureq::Body>) -> Tried {
+fn answered(response: Response<ureq::Body>, limit: u64) -> Tried {
     let (parts, body) = response.into_parts();
     let mut bytes = Vec::new();
     // The status is the answer. A body that breaks off says less, not something else.
-    if let Err(error) = body
-        .into_reader()
-        .take(ANSWER_LIMIT)
-        .read_to_end(&mut bytes)
-    {
+    if let Err(error) = body.into_reader().take(limit).read_to_end(&mut bytes) {
         tracing::debug!(%error, "the body of an answer broke off");
     }
     Tried::Answered {

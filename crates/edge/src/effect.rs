@@ -12,6 +12,7 @@ use crate::{
     action::http_api::{self, Ask},
     channel::webhook,
     classify::Tried,
+    output::retry_after,
 };
 
 /// Longest wait for one answer.
@@ -74,7 +75,7 @@ pub async fn perform(effect: &Effect, targets: &Targets, now: Timestamp) -> Outc
                     // It was not taken: overloaded, or too early.
                     425 | 429 | 503 => {
                         last = line;
-                        (wanted_pause(&headers), true)
+                        (retry_after(&headers), true)
                     }
                     500..=599 | 408 => {
                         last = line.clone();
@@ -224,15 +225,6 @@ fn left(effect: &Effect, now: Timestamp) -> Duration {
         .duration_since(now)
         .try_into()
         .unwrap_or(Duration::ZERO)
-}
-
-/// `Retry-After` in seconds (RFC 9110, section 10.2.3); a date is not looked at.
-fn wanted_pause(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("retry-after")?.to_str().ok()?;
-    text.trim()
-        .parse::<u32>()
-        .ok()
-        .map(|s| Duration::from_secs(u64::from(s)))
 }
 
 /// What the receiver answered, for later steps: the body as JSON where it is JSON, else as text.

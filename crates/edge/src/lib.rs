@@ -1,4 +1,5 @@
-//! The world: listeners that take events in, channels and actions that carry effects out.
+//! The world: listeners that take events in, channels and actions that carry effects out, outputs
+//! that carry findings to other systems.
 //!
 //! Nothing else in the project opens a socket. What comes in is bounded in size, time and number
 //! before anybody reads it; what goes out reaches only addresses that the settings name.
@@ -12,6 +13,7 @@ mod effect;
 mod http;
 mod intake;
 mod listen;
+mod output;
 mod target;
 
 pub use effect::perform;
@@ -21,4 +23,8 @@ pub use intake::{
     Reply, Wire,
 };
 pub use listen::{BindError, ClearText, ConnectionLimits, Listener, TlsError, TlsFiles, bind};
+pub use output::{
+    Bounds, Delivered, ElasticOutput, Fate, FileOutput, Form, HecOutput, Http, Item, Output,
+    OutputError, SyslogOutput, Transport, WebhookOutput,
+};
 pub use target::{KeySupport, TargetError, Targets};

@@ -167,7 +167,7 @@ impl fmt::Debug for Targets {
     }
 }
 
-fn parse(name: &str, text: &str, clear: ClearText) -> Result<Url, TargetError> {
+pub(crate) fn parse(name: &str, text: &str, clear: ClearText) -> Result<Url, TargetError> {
     let name = || name.to_owned();
     let url = Url::parse(text).map_err(|_| TargetError::NotHttp { name: name() })?;
     let local = match url.host() {
@@ -198,7 +198,7 @@ fn parse(name: &str, text: &str, clear: ClearText) -> Result<Url, TargetError> {
 }
 
 /// Standard Webhooks 1.0.0, "Signature scheme": secrets are serialised as `whsec_` and Base64.
-fn key_bytes(name: &str, secret: &str) -> Result<Vec<u8>, TargetError> {
+pub(crate) fn key_bytes(name: &str, secret: &str) -> Result<Vec<u8>, TargetError> {
     match secret.strip_prefix("whsec_") {
         Some(encoded) => STANDARD.decode(encoded).map_err(|_| TargetError::Secret {
             name: name.to_owned(),

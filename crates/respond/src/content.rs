@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use watchfloor_types::{EscalationId, ExercisePlanId, RegimeId, RunbookId, TemplateId};
+use watchfloor_types::{EscalationId, ExercisePlanId, RegimeId, RuleId, RunbookId, TemplateId};
 
-use crate::{comms, exercise, obligation, oncall, runbook};
+use crate::{comms, exercise, obligation, oncall, rule, runbook};
 
 /// Runbooks, escalation policies, regimes, templates and exercise plans by id.
 #[derive(Debug, Clone, Default)]
@@ -23,4 +23,10 @@ pub struct Content {
     pub templates: BTreeMap<TemplateId, comms::Template>,
     /// Exercises as written.
     pub exercises: BTreeMap<ExercisePlanId, exercise::Plan>,
+    /// Rules of files, by id.
+    pub rules: BTreeMap<RuleId, rule::Base>,
+    /// Rules that stand in the text of another one, and which.
+    pub rule_heads: BTreeMap<RuleId, RuleId>,
+    /// How rules and suppressions are governed.
+    pub policy: rule::Policy,
 }

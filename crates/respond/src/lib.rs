@@ -21,8 +21,10 @@ pub mod obligation;
 pub mod oncall;
 mod permit;
 mod refusal;
+pub mod rule;
 pub mod runbook;
 mod state;
+pub mod suppression;
 mod word;
 
 pub use content::Content;
@@ -60,6 +62,10 @@ pub enum Input {
     Comms(comms::Input),
     /// Exercise control or a player acts.
     Exercise(exercise::Input),
+    /// A person writes a rule or puts it at a stage.
+    Rule(rule::Input),
+    /// A person suppresses findings.
+    Suppression(suppression::Input),
 }
 
 /// One fact of the journal. Its JSON form is a promise: journals written by earlier versions must
@@ -81,6 +87,10 @@ pub enum Entry {
     Comms(comms::Entry),
     /// About an exercise.
     Exercise(exercise::Entry),
+    /// About a rule, or a finding that raised no alert.
+    Rule(rule::Entry),
+    /// About a suppression.
+    Suppression(suppression::Entry),
 }
 
 /// What was decided: entries to make durable, then effects to perform.
@@ -173,6 +183,8 @@ const REACTIONS: &[fn(&State, &Entry, Timestamp) -> Decision] = &[
     obligation::react,
     comms::react,
     exercise::react,
+    rule::react,
+    suppression::react,
 ];
 
 /// What `input` means, given `state`. Does not change anything.
@@ -204,5 +216,7 @@ pub fn decide(
         Input::Obligation(input) => obligation::decide(state, actor, input, now),
         Input::Comms(input) => comms::decide(state, actor, input, now),
         Input::Exercise(input) => exercise::decide(state, actor, input, now),
+        Input::Rule(input) => rule::decide(state, actor, input, now),
+        Input::Suppression(input) => suppression::decide(state, actor, input, now),
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     Content, Entry, Need, alert, comms, exercise, incident,
     need::{self, Needs},
-    obligation, oncall, runbook,
+    obligation, oncall, rule, runbook, suppression,
 };
 
 /// The state of the floor: a fold of the journal. The same entries give the same state.
@@ -29,6 +29,10 @@ pub struct State {
     pub comms: comms::Comms,
     /// Exercises in play or played.
     pub exercises: exercise::Exercises,
+    /// Stages and texts of rules, findings that raised no alert.
+    pub rules: rule::Rules,
+    /// Suppressions.
+    pub suppressions: suppression::Suppressions,
     /// Entries applied so far; the salt of the ids that decisions mint.
     applied: u64,
 }
@@ -46,6 +50,8 @@ impl State {
             obligations: obligation::Obligations::default(),
             comms: comms::Comms::default(),
             exercises: exercise::Exercises::default(),
+            rules: rule::Rules::default(),
+            suppressions: suppression::Suppressions::default(),
             applied: 0,
         }
     }
@@ -59,7 +65,7 @@ impl State {
     /// What needs a person at `now`, most urgent first.
     #[must_use]
     pub fn needs(&self, now: Timestamp) -> Vec<Need> {
-        let parts: [&dyn Needs; 7] = [
+        let parts: [&dyn Needs; 9] = [
             &self.alerts,
             &self.incidents,
             &self.runs,
@@ -67,6 +73,8 @@ impl State {
             &self.obligations,
             &self.comms,
             &self.exercises,
+            &self.rules,
+            &self.suppressions,
         ];
         let mut needs: Vec<Need> = parts
             .iter()
@@ -87,6 +95,8 @@ impl State {
             Entry::Obligation(e) => obligation::apply(self, e, at),
             Entry::Comms(e) => comms::apply(self, e, at),
             Entry::Exercise(e) => exercise::apply(self, e, at),
+            Entry::Rule(e) => rule::apply(self, e, at),
+            Entry::Suppression(e) => suppression::apply(self, e, at),
         }
     }
 }

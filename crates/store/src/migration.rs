@@ -9,11 +9,18 @@ use crate::{OpenError, journal::hex, row::bound, row::params, store::rows};
 
 /// Every step of the schema, oldest first: number, name, SQL. Steps that have been released are
 /// never edited; a hash in the database holds that.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "start",
-    include_str!("../migrations/sqlite/0001_start.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "start",
+        include_str!("../migrations/sqlite/0001_start.sql"),
+    ),
+    (
+        2,
+        "output",
+        include_str!("../migrations/sqlite/0002_output.sql"),
+    ),
+];
 
 const TABLE: &str = "create table if not exists migration (version bigint not null primary key, \
     name text not null, hash text not null)";

@@ -107,6 +107,28 @@ statements! {
     DEAD_COUNTS = "select source, count(*) from dead_letter where replayed is null group by source order by source";
     DEAD_FORGET = "delete from dead_letter where received < $1";
 
+    OUTPUT_ADD = "insert into output (name, cursor, sent, refused, filtered, held_tlp, held_exercise) \
+        values ($1, $2, 0, 0, 0, 0, 0) on conflict (name) do nothing";
+    OUTPUTS = "select name, cursor, paused, sent, refused, filtered, held_tlp, held_exercise, last_sent \
+        from output order by name";
+    OUTPUT_ADVANCE = "update output set cursor = case when $2 > cursor then $2 else cursor end, \
+        sent = sent + $3, refused = refused + $4, filtered = filtered + $5, held_tlp = held_tlp + $6, \
+        held_exercise = held_exercise + $7, last_sent = coalesce($8, last_sent) where name = $1";
+    OUTPUT_PAUSE = "update output set paused = $2 where name = $1";
+
+    OUTPUT_DEAD_PUT = "insert into output_dead (output, id, seq, at, kind, title, reason, body) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (output, id) do update set \
+        at = excluded.at, reason = excluded.reason, body = excluded.body, replayed = null";
+    OUTPUT_DEAD_ONE = "select output, id, seq, at, kind, title, reason, replayed, body from output_dead \
+        where output = $1 and id = $2";
+    OUTPUT_DEAD_LIST = "select output, id, seq, at, kind, title, reason, replayed, '' from output_dead \
+        where at < $1 or (at = $1 and id < $2) order by at desc, id desc limit $3";
+    OUTPUT_DEAD_LIST_OF = "select output, id, seq, at, kind, title, reason, replayed, '' from output_dead \
+        where output = $4 and (at < $1 or (at = $1 and id < $2)) order by at desc, id desc limit $3";
+    OUTPUT_DEAD_COUNTS = "select output, count(*) from output_dead where replayed is null group by output order by output";
+    OUTPUT_DEAD_REPLAYED = "update output_dead set replayed = $3 where output = $1 and id = $2 and replayed is null";
+    OUTPUT_DEAD_FORGET = "delete from output_dead where at < $1";
+
     INDICATOR_PUT = "insert into indicator (id, kind, value, origin, valid_from, valid_until, body) \
         values ($1, $2, $3, $4, $5, $6, $7) on conflict (id, kind, value) do update set origin = excluded.origin, \
         valid_from = excluded.valid_from, valid_until = excluded.valid_until, body = excluded.body";

@@ -82,6 +82,8 @@ uuid_id! {
     ActionItemId;
     /// A decision record: who decided what, when, on which facts.
     DecisionId;
+    /// A suppression of findings.
+    SuppressionId;
 }
 
 impl EventId {
@@ -101,6 +103,12 @@ impl EventId {
             )
             .into_uuid(),
         )
+    }
+
+    /// The write-ahead frame that [`EventId::of_record`] was given.
+    #[must_use]
+    pub fn frame_seq(self) -> u64 {
+        (self.0.as_u128() >> 20) as u64 & ((1 << 42) - 1)
     }
 }
 
@@ -193,6 +201,7 @@ mod tests {
             let at = Timestamp::UNIX_EPOCH;
             let a = EventId::of_record(at, seq, index);
             let b = EventId::of_record(at, seq, index + 1);
+            prop_assert_eq!(a.frame_seq(), seq);
             let c = EventId::of_record(at, seq + 1, 0);
             prop_assert!(a < b && b < c, "{a} {b} {c}");
             prop_assert_eq!(a.uuid().get_version_num(), 7);

@@ -122,3 +122,50 @@ function refresh() {
 $$("form[data-confirm]").forEach((form) => form.addEventListener("submit", (event) => {
   if (!confirm(form.dataset.confirm)) event.preventDefault();
 }));
+
+// Rule editor: says what is wrong and what would match while the text is written. The form does the same without scripts.
+const ruleForm = $("form[data-check]");
+if (ruleForm) {
+  const box = $("#rule-text"), gutter = $(".gutter", ruleForm), check = $("#check");
+  const number = () => {
+    const marks = new Map(($("[data-lines]", check)?.dataset.lines || "").split(" ").filter(Boolean).map((m) => [Number(m.slice(0, -1)), m.slice(-1)]).reverse());
+    gutter.replaceChildren(...box.value.split("\n").map((_, at) => {
+      const span = document.createElement("span"), mark = marks.get(at + 1);
+      if (mark) span.className = mark;
+      span.textContent = `${mark === "e" ? "\u25cf" : mark === "w" ? "\u25b2" : ""}${at + 1}\n`;
+      return span;
+    }));
+    gutter.scrollTop = box.scrollTop;
+  };
+  let wait = 0, turn = 0;
+  const ask = async () => {
+    const mine = ++turn;
+    const body = new URLSearchParams(new FormData(ruleForm));
+    body.set("do", "check");
+    const answer = await fetch("/rules/edit", { method: "POST", headers: { "x-part": "1" }, body }).catch(() => null);
+    if (mine !== turn) return;
+    if (!answer?.ok || answer.redirected) { $("#check-summary").textContent = "The server could not check the text; press Check to see why."; return; }
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (mine !== turn) return;
+    const focused = check.contains(document.activeElement);
+    check.replaceChildren(...fresh.body.childNodes);
+    if (focused) box.focus();
+    number();
+  };
+  box.addEventListener("input", () => { number(); clearTimeout(wait); wait = setTimeout(ask, 500); });
+  box.addEventListener("scroll", () => { gutter.scrollTop = box.scrollTop; });
+  check.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-line]");
+    if (!link) return;
+    event.preventDefault();
+    const lines = box.value.split("\n"), line = Number(link.dataset.line);
+    const chars = (text, n) => [...text].slice(0, n).join("").length;
+    const before = lines.slice(0, line - 1).reduce((sum, l) => sum + l.length + 1, 0), own = lines[line - 1] || "";
+    const start = before + chars(own, Number(link.dataset.column) - 1);
+    const end = before + chars(own, Number(link.dataset.column) - 1 + Number(link.dataset.length));
+    box.focus();
+    box.setSelectionRange(start, Math.max(end, start));
+    box.scrollTop = Math.max(0, (line - 5) * box.scrollHeight / Math.max(lines.length, 1));
+  });
+  number();
+}

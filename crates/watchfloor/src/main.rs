@@ -8,16 +8,19 @@ mod clock;
 mod cmd;
 mod console;
 mod content;
+mod continuity;
 mod doc;
 mod floor;
 mod library;
 mod output;
 mod pipeline;
 mod rulebook;
+mod rules;
 mod search;
 mod secrets;
 mod serve;
 mod settings;
+mod siem;
 mod web;
 
 fn main() {

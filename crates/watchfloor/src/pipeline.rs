@@ -14,23 +14,24 @@
 //! ids are functions of frame and record, so no event and no finding doubles.
 
 use std::{
-    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 use watchfloor_detect::{Correlator, Hit, Limits, Scratch};
 use watchfloor_ingest::{Joiner, Mapped};
-use watchfloor_lake::{Filter, Query, Tenants, WalError, Watch};
+use watchfloor_lake::WalError;
 use watchfloor_respond::Input;
-use watchfloor_types::{Event, Finding, Frame, IndicatorMatch, SignedDuration, Timestamp};
+use watchfloor_types::{Event, Finding, Frame, IndicatorMatch, SignedDuration};
 
-use crate::floor::{Floor, SYSTEM, Seen};
+use crate::{
+    continuity::Told,
+    floor::{Floor, SYSTEM, Seen},
+};
 
 /// Steps 1 and 2, the durable half: returns once the frame is on disk, with its number.
 pub(crate) async fn accept(floor: &Floor, frame: Frame) -> Result<u64, WalError> {
@@ -62,10 +63,12 @@ const WORTH_A_THREAD: usize = 512;
 /// What steps 3 and 4 carry from one round to the next.
 pub(crate) struct Worker {
     joiner: Joiner,
-    correlator: Option<Correlator>,
-    scratch: Scratch,
+    pub(crate) correlator: Option<Correlator>,
+    pub(crate) scratch: Scratch,
     /// The rules that `correlator` was built for.
-    version: u64,
+    pub(crate) version: u64,
+    /// Up to which frame correlations have been told, and what of that is on disk.
+    pub(crate) told: Told,
     /// Threads that may help to map.
     helpers: usize,
 }
@@ -78,79 +81,12 @@ impl Worker {
             correlator: None,
             scratch: Scratch::new(),
             version: 0,
+            told: Told::default(),
             helpers: std::thread::available_parallelism()
                 .map_or(1, |n| n.get() - 1)
                 .min(7),
         }
     }
-}
-
-/// Longest that a start waits for correlations to be told what happened before.
-const WARM_TIME: Duration = Duration::from_secs(20);
-
-/// Most events that correlations are told.
-const WARM_EVENTS: usize = 200_000;
-
-/// Tells correlations what lies in files already: their windows are in memory only, and a restart
-/// in the middle of one must neither lose nor repeat what it was about to say.
-pub(crate) fn warm(floor: &Floor, worker: &mut Worker) {
-    let rulebook = floor.rulebook();
-    let engine = &rulebook.engine;
-    let Some(span) = engine.longest_timespan() else {
-        return;
-    };
-    let now = floor.clock.now();
-    let began = Instant::now();
-    let mut known: Vec<(Event, Vec<Hit>)> = Vec::new();
-    let mut hits = Vec::new();
-    let mut until = Timestamp::MAX;
-    // From the newest hour backwards, so that a bound cuts off the oldest.
-    for hour in 1i64.. {
-        let from = now
-            .saturating_sub(SignedDuration::from_hours(hour))
-            .unwrap_or(Timestamp::MIN);
-        let query = Query {
-            filter: Filter::all(),
-            from,
-            until,
-            tenants: Tenants::All,
-        };
-        let scanned = floor.lake.scan(&query, &Watch::new(), &mut |rows| {
-            for row in rows {
-                hits.clear();
-                engine.match_event(&row.event, &mut worker.scratch, &mut hits);
-                hits.retain(|h| engine.is_counted(*h));
-                if !hits.is_empty() {
-                    known.push((row.event, hits.clone()));
-                }
-            }
-            if began.elapsed() > WARM_TIME || known.len() > WARM_EVENTS {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        });
-        if let Err(error) = scanned {
-            tracing::warn!(%error, "correlations start without what is stored");
-            break;
-        }
-        if began.elapsed() > WARM_TIME || known.len() > WARM_EVENTS {
-            tracing::warn!(%from, "correlations know what happened since then only; there was too much before");
-            break;
-        }
-        if SignedDuration::from_hours(hour) > span {
-            break;
-        }
-        until = from;
-    }
-    known.sort_by_key(|(event, _)| (event.received, event.id));
-    let mut correlator = Correlator::new(engine, Limits::default());
-    let mut said_before = Vec::new();
-    for (event, hits) in &known {
-        correlator.feed(event, hits, &mut said_before, event.received);
-        said_before.clear();
-    }
-    worker.correlator = Some(correlator);
-    worker.version = rulebook.version;
 }
 
 /// Steps 3 to 6 for frames in the order of the log.
@@ -166,6 +102,8 @@ pub(crate) fn process(floor: &Floor, worker: &mut Worker, frames: Vec<Frame>) {
             .ask_blocking(SYSTEM, Input::Findings(findings))
             .is_err()
     {
+        // Correlations have been told, and what they said is not durable: only the log knows.
+        worker.told.is_whole = false;
         // Not inserted, so the watermark stays and the next start detects again.
         tracing::warn!("the floor is going down; frames are processed again at the next start");
         return;
@@ -183,6 +121,24 @@ pub(crate) fn process(floor: &Floor, worker: &mut Worker, frames: Vec<Frame>) {
         if let Some(seen) = seen {
             floor.ledger.note(seq, seen);
         }
+        worker.told.through(frame.seq, frame.received);
+    }
+}
+
+/// What happens when nothing comes: windows end, and absences are found.
+pub(crate) fn idle(floor: &Floor, worker: &mut Worker) {
+    let Some(correlator) = &mut worker.correlator else {
+        return;
+    };
+    let now = floor.clock.now();
+    let mut findings = Vec::new();
+    correlator.advance(now, &mut findings);
+    if !findings.is_empty()
+        && floor
+            .ask_blocking(SYSTEM, Input::Findings(findings))
+            .is_err()
+    {
+        worker.told.is_whole = false;
     }
 }
 
@@ -278,10 +234,14 @@ fn detect(floor: &Floor, worker: &mut Worker, mapped: &[(u64, Mapped)]) -> Vec<F
     let mut findings = Vec::new();
     let mut hits: Vec<Hit> = Vec::new();
     let mut matches: Vec<IndicatorMatch> = Vec::new();
-    for event in mapped.iter().flat_map(|(_, m)| &m.events) {
+    let events = mapped
+        .iter()
+        .flat_map(|(seq, m)| m.events.iter().map(|event| (*seq, event)));
+    for (seq, event) in events {
         let judged = catch_unwind(AssertUnwindSafe(|| {
             engine.detect(event, &mut worker.scratch, now, &mut hits, &mut findings);
-            if !hits.is_empty() {
+            // After a crash the log gives frames again that a snapshot has been told already.
+            if !hits.is_empty() && seq > worker.told.seq {
                 correlator.feed(event, &hits, &mut findings, now);
             }
             if !matcher.is_empty() {
@@ -344,5 +304,11 @@ pub(crate) fn maintain(floor: &Floor) {
         .block_on(floor.store.dead_letters_forget(before))
     {
         tracing::error!(%error, "cannot forget old dead letters; it is tried again");
+    }
+    if let Err(error) = floor
+        .runtime
+        .block_on(floor.store.output_dead_forget(before))
+    {
+        tracing::error!(%error, "cannot forget old dead letters of outputs; it is tried again");
     }
 }

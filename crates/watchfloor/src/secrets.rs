@@ -14,6 +14,15 @@ pub(crate) fn token(prefix: &str) -> anyhow::Result<Secret<String>> {
     Ok(Secret::new(format!("{prefix}{}", hex(&bytes))))
 }
 
+/// A random number from 0 to 1, for pauses that shall differ; half where the system has none.
+pub(crate) fn chance() -> f64 {
+    let mut bytes = [0u8; 4];
+    match random(&mut bytes) {
+        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 0.5,
+    }
+}
+
 /// What is stored of a token: its SHA-256, hex. Tokens have 256 bits, so a fast hash is enough.
 pub(crate) fn token_hash(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))

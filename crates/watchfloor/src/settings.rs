@@ -1,9 +1,12 @@
 //! Settings: TOML plus `WATCHFLOOR_*`, read into raw structs and parsed once.
 
+mod output;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -12,7 +15,10 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
+use watchfloor_respond::rule::{FourEyes, Policy};
 use watchfloor_types::{Diagnostic, Secret, SignedDuration, TenantId};
+
+pub(crate) use output::{Begin, OutputSettings, Sift};
 
 /// Everything a server needs to know, checked.
 #[derive(Debug, Clone)]
@@ -35,10 +41,14 @@ pub(crate) struct Settings {
     pub retention: SignedDuration,
     /// Native records older than this are dropped from their events.
     pub native_retention: SignedDuration,
+    /// How rules and suppressions are governed.
+    pub policy: Policy,
     /// Where webhooks go.
     pub channels: BTreeMap<String, Endpoint>,
     /// What runbook actions may reach.
     pub targets: BTreeMap<String, Endpoint>,
+    /// Where findings, alerts and incidents go.
+    pub outputs: Vec<Arc<OutputSettings>>,
 }
 
 /// Whether clear text may leave this machine's loopback.
@@ -72,10 +82,39 @@ struct Raw {
     tenant: String,
     retention_days: i64,
     native_retention_days: i64,
+    rules: RawRules,
+    suppressions: RawSuppressions,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     channel: BTreeMap<String, RawEndpoint>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     target: BTreeMap<String, RawEndpoint>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    output: Vec<output::RawOutput>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRules {
+    /// Enabling a rule, or changing one that is enabled, needs a second person.
+    four_eyes: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawSuppressions {
+    /// A suppression needs a second person.
+    four_eyes: bool,
+    /// Longest that one may last.
+    max_days: i64,
+}
+
+impl Default for RawSuppressions {
+    fn default() -> Self {
+        Self {
+            four_eyes: false,
+            max_days: Policy::default().longest.as_hours() / 24,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -113,8 +152,11 @@ impl Default for Raw {
             tenant: "main".into(),
             retention_days: 400,
             native_retention_days: 400,
+            rules: RawRules::default(),
+            suppressions: RawSuppressions::default(),
             channel: BTreeMap::new(),
             target: BTreeMap::new(),
+            output: Vec::new(),
         }
     }
 }
@@ -203,6 +245,7 @@ impl Settings {
         for (key, days) in [
             ("retention_days", raw.retention_days),
             ("native_retention_days", raw.native_retention_days),
+            ("suppressions.max_days", raw.suppressions.max_days),
         ] {
             if !(1..=36_500).contains(&days) {
                 errors.push(
@@ -238,6 +281,7 @@ impl Settings {
         };
         let channels = endpoints("channel", raw.channel);
         let targets = endpoints("target", raw.target);
+        let outputs = output::parse(raw.output, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -255,8 +299,14 @@ impl Settings {
             tenant,
             retention: SignedDuration::from_hours(24 * raw.retention_days),
             native_retention: SignedDuration::from_hours(24 * raw.native_retention_days),
+            policy: Policy {
+                rules: eyes(raw.rules.four_eyes),
+                suppressions: eyes(raw.suppressions.four_eyes),
+                longest: SignedDuration::from_hours(24 * raw.suppressions.max_days),
+            },
             channels,
             targets,
+            outputs,
         })
     }
 
@@ -288,8 +338,19 @@ impl Settings {
             "content_dir": self.content_dir, "tenant": self.tenant,
             "retention_days": self.retention.as_hours() / 24,
             "native_retention_days": self.native_retention.as_hours() / 24,
+            "rules": {"four_eyes": self.policy.rules == FourEyes::Required},
+            "suppressions": {"four_eyes": self.policy.suppressions == FourEyes::Required, "max_days": self.policy.longest.as_hours() / 24},
             "channel": endpoints(&self.channels), "target": endpoints(&self.targets),
+            "output": output::shown(&self.outputs),
         })
+    }
+}
+
+fn eyes(four: bool) -> FourEyes {
+    if four {
+        FourEyes::Required
+    } else {
+        FourEyes::Off
     }
 }
 

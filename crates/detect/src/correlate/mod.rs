@@ -1,53 +1,69 @@
-//! Correlations: counts, distinct counts and sequences of matches, per group, in event time.
+//! Correlations: counts, figures, sequences and absences of matches, per group, in event time.
 //!
-//! - A window holds the contributions of one group (one value of every `group-by` field, within
-//!   one tenant) that are at most `timespan` older than the group's newest. A `value_count` of
-//!   `ai.tenant.id` counts tenants, so its groups span them.
-//! - **Late events** are sorted in by their own time as long as they fall into that window; an
-//!   older one is ignored and counted in [`Counters::late`]. An event more than five minutes in
-//!   the future is taken to have happened now.
-//! - An event that lacks a `group-by` or counted field contributes nothing. A field is looked up
-//!   in the view that the rule reads, then in the canonical view.
-//! - Conditions with lower bounds only (`gt`, `gte`) and temporal ones are judged at every event
-//!   and reported once; again when they held no longer in between, or after a whole timespan.
-//!   Other conditions (`lt`, `lte`, `eq`, `neq`) can be undone by the next event, so they are
-//!   judged when the window is over: when an event of the group is more than a timespan after
-//!   its first, or a timespan has passed since the first arrived.
+//! - A **group** is one value of every `group-by` field, within one tenant. A correlation that
+//!   counts `ai.tenant.id` counts tenants, so its groups span them. An event that lacks a
+//!   `group-by` or counted field contributes nothing. A field is looked up in the view that the
+//!   rule reads, then in the canonical view.
+//! - **Sliding** windows hold what is at most `timespan` older than the group's newest.
+//!   **Tumbling** windows are timespans one after the other since 1970. A **session** ends when
+//!   nothing came for its gap, or is a timespan long.
+//! - What more events cannot undo (`gt`, `gte`, expressions without absence) is judged at every
+//!   event and reported once; again when it held no longer in between, or after a whole timespan.
+//!   Averages, medians and percentiles of sliding windows are judged so, too.
+//!   All else is **judged when its window is over**: counts in consecutive timespans from a first
+//!   contribution on; expressions with absence in the timespan after each contribution that they
+//!   ask for, at most one report a timespan.
+//! - **Watermark**: a group's newest event time, and the time that passed since by the clock, less
+//!   [`Limits::lateness`]. A window is over when the watermark has passed its end. An event whose
+//!   window is over is ignored and counted in [`Counters::late`]. An event more than five minutes
+//!   in the future is taken to have happened now.
+//! - **Figures are kept up to date**, never counted anew: distinct values in a multiset, numbers
+//!   in order, chains by their latest start.
 //! - **Memory** is bounded by [`Limits`]: a group holds at most `events_per_group` contributions
-//!   (the oldest go first), and beyond `groups` groups the one idle longest is forgotten and
-//!   counted in [`Counters::evicted`]. Groups without news for a timespan are dropped.
+//!   (the oldest go first, [`Counters::cut`]); beyond `groups` groups, or `contributions`
+//!   contributions together, the group whose time is over soonest is forgotten and counted in
+//!   [`Counters::evicted`]. [`Correlator::bytes`] says what is held.
 
 mod facts;
+mod fingerprint;
+mod group;
+mod groups;
+mod judge;
+mod memory;
 mod plan;
+mod report;
+mod snapshot;
+mod sorted;
+mod tally;
 mod window;
 
 pub(crate) use plan::Plan;
+pub use snapshot::{Restored, SnapshotError};
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
-use jiff::Timestamp;
-use watchfloor_types::{Event, Finding, FindingKind, MatchedField, RuleId, Tlp, Value};
+use jiff::{SignedDuration, Timestamp};
+use watchfloor_types::{Event, Finding, RuleId};
 
-use crate::{
-    engine::{Engine, Hit},
-    finding::{self, MAX_EVENTS, capped},
-    rule::Aggregate,
-};
-use facts::{facts, key_of};
-use plan::Planned;
-use window::{Contribution, Facts, Reported, Taken, Window};
-
-/// Most entities of one finding.
-const MAX_ENTITIES: usize = 64;
+use crate::engine::{Engine, Hit};
+use facts::{Facts, Origin, Slot, nanos_of};
+use group::{Bounds, Offer, Ready, Taken};
+use groups::Groups;
+use plan::{Feed, nanos};
+use report::Fired;
 
 /// Bounds on the memory of correlations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Groups of all correlations together.
     pub groups: usize,
-    /// Contributions of one group.
+    /// Contributions, or remembered values, of one group.
     pub events_per_group: usize,
+    /// Contributions and remembered values of all groups together.
+    pub contributions: usize,
+    /// How long a window that is judged when it is over waits for late events.
+    pub lateness: SignedDuration,
 }
 
 impl Default for Limits {
@@ -55,6 +71,8 @@ impl Default for Limits {
         Self {
             groups: 100_000,
             events_per_group: 10_000,
+            contributions: 4_000_000,
+            lateness: SignedDuration::from_secs(30),
         }
     }
 }
@@ -62,7 +80,7 @@ impl Default for Limits {
 /// What was left out, since the correlator was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Contributions older than their group's window.
+    /// Contributions whose window was over.
     pub late: u64,
     /// Groups forgotten for want of memory.
     pub evicted: u64,
@@ -72,36 +90,58 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Correlator {
     plan: Arc<Plan>,
-    groups: Vec<HashMap<Arc<str>, Group>>,
-    /// When each group is dropped or judged, by the clock that `now` shows.
-    deadlines: BTreeSet<(Timestamp, usize, Arc<str>)>,
+    groups: Groups,
     limits: Limits,
     counters: Counters,
+    scratch: Working,
 }
 
+/// Buffers used again from event to event.
 #[derive(Debug, Default)]
-struct Group {
-    window: Window,
-    deadline: Timestamp,
+struct Working {
+    slots: Vec<Slot>,
+    key: String,
+    value: String,
+    ready: Vec<Ready>,
+    origins: Vec<Arc<Origin>>,
 }
 
-/// A finding on its way, and what it contributes to further correlations.
-struct Fired {
-    correlation: usize,
-    facts: Arc<Facts>,
+/// Origins remembered.
+const ORIGINS: usize = 32;
+
+impl Working {
+    /// The origin of an event, shared with those before it.
+    fn origin(&mut self, event: &Event) -> Arc<Origin> {
+        let known = self
+            .origins
+            .iter()
+            .find(|o| o.tenant == event.tenant && o.source == event.source && o.mark == event.mark);
+        if let Some(known) = known {
+            return known.clone();
+        }
+        let new = Arc::new(Origin {
+            tenant: event.tenant.clone(),
+            source: event.source.clone(),
+            mark: event.mark.clone(),
+        });
+        if self.origins.len() >= ORIGINS {
+            self.origins.remove(0);
+        }
+        self.origins.push(new.clone());
+        new
+    }
 }
 
 impl Correlator {
     /// Empty state for the correlations of `engine`.
     #[must_use]
     pub fn new(engine: &Engine, limits: Limits) -> Self {
-        let plan = engine.plan().clone();
         Self {
-            groups: plan.correlations.iter().map(|_| HashMap::new()).collect(),
-            plan,
-            deadlines: BTreeSet::new(),
+            plan: engine.plan().clone(),
+            groups: Groups::default(),
             limits,
             counters: Counters::default(),
+            scratch: Working::default(),
         }
     }
 
@@ -110,28 +150,21 @@ impl Correlator {
     pub fn reloaded(mut self, engine: &Engine) -> Self {
         let mut new = Self::new(engine, self.limits);
         new.counters = self.counters;
-        let mut old: HashMap<(RuleId, String), usize> = HashMap::new();
-        for (at, correlation) in self.plan.correlations.iter().enumerate() {
-            old.insert(
-                (
-                    correlation.meta.id.clone(),
-                    correlation.meta.version.clone(),
-                ),
-                at,
-            );
-        }
-        for (at, correlation) in new.plan.correlations.iter().enumerate() {
-            let key = (
-                correlation.meta.id.clone(),
-                correlation.meta.version.clone(),
-            );
-            if let Some(groups) = old.get(&key).and_then(|was| self.groups.get_mut(*was)) {
-                for (name, group) in groups.drain() {
-                    new.deadlines.insert((group.deadline, at, name.clone()));
-                    if let Some(into) = new.groups.get_mut(at) {
-                        into.insert(name, group);
-                    }
-                }
+        let after = positions(&new.plan);
+        let moved: Vec<Option<usize>> = self
+            .plan
+            .correlations
+            .iter()
+            .map(|c| {
+                after
+                    .get(&(c.meta.id.clone(), c.meta.version.clone()))
+                    .copied()
+            })
+            .collect();
+        for mut group in self.groups.take_all() {
+            if let Some(at) = moved.get(group.at).copied().flatten() {
+                group.at = at;
+                new.groups.insert(group);
             }
         }
         new
@@ -145,7 +178,24 @@ impl Correlator {
     /// Groups in memory.
     #[must_use]
     pub fn groups(&self) -> usize {
-        self.deadlines.len()
+        self.groups.len()
+    }
+    /// Contributions and remembered values in memory.
+    #[must_use]
+    pub fn contributions(&self) -> usize {
+        self.groups.held()
+    }
+    /// Bytes of memory that groups hold, about. Looks at every group.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.groups.bytes()
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            entries: self.limits.events_per_group.max(1),
+            lateness: nanos(self.limits.lateness),
+        }
     }
 
     /// Takes the hits of one event, appending what the correlations find to `out`. The hits must
@@ -157,260 +207,153 @@ impl Correlator {
             let Some(feeds) = plan.by_rule.get(&hit.0) else {
                 continue;
             };
-            let facts = Arc::new(facts(event, feeds));
-            for (correlation, place) in &feeds.to {
-                self.contribute(*correlation, *place, facts.clone(), now, out);
+            let mut slots = std::mem::take(&mut self.scratch.slots);
+            facts::read(event, feeds, &mut slots);
+            let entities = facts::entities(&event.norm);
+            let facts = Facts {
+                time: facts::time(event),
+                events: std::slice::from_ref(&event.id),
+                origin: self.scratch.origin(event),
+                values: &slots,
+                entities: &entities,
+            };
+            for feed in &feeds.outlet.to {
+                self.contribute(&plan, feed, &facts, now, out);
             }
+            self.scratch.slots = slots;
         }
     }
 
     /// Judges and drops the groups whose time is over at `now`. Call it now and then when no
     /// events come.
     pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
-        while let Some((deadline, ..)) = self.deadlines.first()
-            && *deadline < now
-        {
-            let Some((_, at, key)) = self.deadlines.pop_first() else {
-                return;
-            };
-            let group = self
-                .groups
-                .get_mut(at)
-                .and_then(|groups| groups.remove(&key));
-            let plan = self.plan.clone();
-            if let (Some(group), Some(correlation)) = (group, plan.correlations.get(at))
-                && !is_early(correlation)
-                && let Some(fired) = judge(at, correlation, &group.window, now, out)
+        let clock = nanos_of(now);
+        if !self.groups.is_due(clock) {
+            return;
+        }
+        let plan = self.plan.clone();
+        let bounds = self.bounds();
+        while let Some(slot) = self.groups.pop_due(clock) {
+            let mut fired = Vec::new();
+            let mut done = true;
+            if let Some(group) = self.groups.get_mut(slot)
+                && let Some(correlation) = plan.correlations.get(group.at)
             {
-                self.pass_on(&fired, now, out);
+                let held = group.held;
+                let mut ready = std::mem::take(&mut self.scratch.ready);
+                done = group.tick(correlation, clock, bounds, &mut ready);
+                for ready in ready.drain(..) {
+                    fired.extend(report::report(correlation, group, &ready, now, out));
+                }
+                group.settle(correlation);
+                self.scratch.ready = ready;
+                let after = group.held;
+                self.groups.account(held, after);
+            }
+            if done {
+                self.groups.remove(slot);
+            } else {
+                self.groups.wait(slot);
+            }
+            for fired in fired {
+                self.pass_on(&plan, &fired, now, out);
             }
         }
     }
 
     fn contribute(
         &mut self,
-        at: usize,
-        place: usize,
-        facts: Arc<Facts>,
+        plan: &Arc<Plan>,
+        feed: &Feed,
+        facts: &Facts,
         now: Timestamp,
         out: &mut Vec<Finding>,
     ) {
-        let plan = self.plan.clone();
-        let Some(correlation) = plan.correlations.get(at) else {
+        let Some(correlation) = plan.correlations.get(feed.at) else {
             return;
         };
-        let Some((key, value)) = key_of(correlation, place, &facts) else {
+        let bounds = self.bounds();
+        let Working {
+            key, value, ready, ..
+        } = &mut self.scratch;
+        if !facts::key(correlation, feed, facts, key) {
             return;
-        };
-        let span = correlation.spec.timespan;
-        let Some(groups) = self.groups.get_mut(at) else {
-            return;
-        };
-        let group = groups.entry(key.clone()).or_default();
-        let mut fired = None;
-        let fresh = group.window.len() == 0;
-        if !is_early(correlation)
-            && group
-                .window
-                .oldest()
-                .is_some_and(|first| facts.time.duration_since(first) > span)
-        {
-            fired = judge(at, correlation, &group.window, now, out);
-            group.window = Window::default();
         }
-        let opened = group.window.len() == 0;
-        let contribution = Contribution {
+        let Some(counted) = facts::counted(correlation, feed, facts, value) else {
+            return;
+        };
+        let slot = self.groups.find_or_add(feed, key, facts);
+        let Some(group) = self.groups.get_mut(slot) else {
+            return;
+        };
+        let held = group.held;
+        let offer = Offer {
+            correlation,
+            feed,
             facts,
-            place,
-            value,
+            counted,
         };
-        if group
-            .window
-            .add(contribution, span, self.limits.events_per_group)
-            == Taken::Late
+        let taken = group.take(&offer, nanos_of(now), bounds, ready);
+        let mut fired = Vec::new();
+        for ready in ready.drain(..) {
+            fired.extend(report::report(correlation, group, &ready, now, out));
+        }
+        group.settle(correlation);
+        let after = group.held;
+        self.groups.account(held, after);
+        match taken {
+            Taken::Late => {
+                self.counters.late += 1;
+                self.groups.drop_if_empty(slot);
+            }
+            Taken::Kept => self.groups.started(slot),
+        }
+        while self.groups.len() > self.limits.groups
+            || self.groups.held() > self.limits.contributions
         {
-            self.counters.late += 1;
-        }
-        if is_early(correlation) {
-            let window = &mut group.window;
-            let newest = window.newest().unwrap_or(now);
-            let count = window.count(&correlation.spec.aggregate, correlation.spec.rules.len());
-            if correlation.spec.threshold.holds(count) {
-                let marks = |window: &Window| {
-                    finding::common_mark(window.entries().map(|c| c.facts.mark.as_ref())).is_some()
-                };
-                // A report of an exercise does not stand for what really happens afterwards.
-                let again = window.reported.is_none_or(|then| {
-                    newest.duration_since(then.newest) > span
-                        || (then.of_exercise && !marks(window))
-                });
-                if again {
-                    window.reported = Some(Reported {
-                        newest,
-                        of_exercise: marks(window),
-                    });
-                    fired = judge(at, correlation, window, now, out);
-                }
-            } else {
-                window.reported = None;
+            if !self.groups.evict() {
+                break;
             }
+            self.counters.evicted += 1;
         }
-        if is_early(correlation) || opened {
-            let deadline = now.saturating_add(span).unwrap_or(Timestamp::MAX);
-            if !fresh {
-                self.deadlines.remove(&(group.deadline, at, key.clone()));
-            }
-            group.deadline = deadline;
-            self.deadlines.insert((deadline, at, key));
-        }
-        while self.deadlines.len() > self.limits.groups {
-            if let Some((_, at, key)) = self.deadlines.pop_first() {
-                if let Some(groups) = self.groups.get_mut(at) {
-                    groups.remove(&key);
-                }
-                self.counters.evicted += 1;
-            }
-        }
-        if let Some(fired) = fired {
-            self.pass_on(&fired, now, out);
+        for fired in fired {
+            self.pass_on(plan, &fired, now, out);
         }
     }
 
     /// A correlation that fired is an event to those that refer to it. References have no
     /// circles, so this ends.
-    fn pass_on(&mut self, fired: &Fired, now: Timestamp, out: &mut Vec<Finding>) {
-        let plan = self.plan.clone();
-        let Some(correlation) = plan.correlations.get(fired.correlation) else {
+    fn pass_on(&mut self, plan: &Arc<Plan>, fired: &Fired, now: Timestamp, out: &mut Vec<Finding>) {
+        let Some(correlation) = plan.correlations.get(fired.at) else {
             return;
         };
-        for (to, place) in &correlation.to {
-            self.contribute(*to, *place, fired.facts.clone(), now, out);
+        let slots: Vec<Slot> = fired
+            .values
+            .iter()
+            .map(|value| Slot {
+                there: value.is_some(),
+                text: value.as_deref().unwrap_or_default().to_owned(),
+            })
+            .collect();
+        let entities = facts::entities_of(&fired.entities);
+        let facts = Facts {
+            time: fired.time,
+            events: &fired.events,
+            origin: fired.origin.clone(),
+            values: &slots,
+            entities: &entities,
+        };
+        for feed in &correlation.outlet.to {
+            self.contribute(plan, feed, &facts, now, out);
         }
     }
 }
 
-/// Whether the condition can be judged at every event.
-fn is_early(correlation: &Planned) -> bool {
-    correlation.spec.threshold.is_lower_bound()
-}
-
-/// Reports the window if the condition holds.
-fn judge(
-    at: usize,
-    correlation: &Planned,
-    window: &Window,
-    now: Timestamp,
-    out: &mut Vec<Finding>,
-) -> Option<Fired> {
-    let spec = &correlation.spec;
-    let count = window.count(&spec.aggregate, spec.rules.len());
-    if !spec.threshold.holds(count) {
-        return None;
-    }
-    let used: Vec<&Contribution> = match spec.aggregate {
-        Aggregate::TemporalOrdered => window.chain(spec.rules.len()),
-        Aggregate::EventCount | Aggregate::ValueCount(_) | Aggregate::Temporal => {
-            window.entries().collect()
-        }
-    };
-    let last = used.last()?;
-    let mut events = Vec::new();
-    for event in used.iter().flat_map(|c| &c.facts.events) {
-        if events.len() < MAX_EVENTS && !events.contains(event) {
-            events.push(*event);
-        }
-    }
-    let mut entities: Vec<(String, Value)> = Vec::new();
-    for entity in used.iter().rev().flat_map(|c| &c.facts.entities) {
-        if entities.len() < MAX_ENTITIES && !entities.contains(entity) {
-            entities.push(entity.clone());
-        }
-    }
-    let mark = finding::common_mark(used.iter().map(|c| c.facts.mark.as_ref()));
-    let matched = matched(correlation, &used, count);
-    let meta = &correlation.meta;
-    if correlation.emits {
-        out.push(Finding {
-            id: finding::id(meta, last.facts.time, &events),
-            kind: FindingKind::Correlation,
-            rule: finding::rule_ref(meta),
-            severity: meta.severity,
-            tenant: last.facts.tenant.clone(),
-            source: last.facts.source.clone(),
-            time: last.facts.time,
-            detected: now,
-            events: events.clone(),
-            matched,
-            techniques: meta.techniques.clone(),
-            entities: entities.clone(),
-            runbook: meta.runbook.as_ref().map(ToString::to_string),
-            tlp: Tlp::Clear,
-            mark: mark.clone(),
-        });
-    }
-    let facts = Facts {
-        time: last.facts.time,
-        events,
-        tenant: last.facts.tenant.clone(),
-        source: last.facts.source.clone(),
-        mark,
-        entities,
-        title: meta.title.as_str().into(),
-        fields: last.facts.fields.clone(),
-    };
-    Some(Fired {
-        correlation: at,
-        facts: Arc::new(facts),
-    })
-}
-
-/// The group, the count, and the first matches that made it up.
-fn matched(correlation: &Planned, used: &[&Contribution], count: usize) -> Vec<MatchedField> {
-    let Some(last) = used.last() else {
-        return Vec::new();
-    };
-    let Some(last_event) = last.facts.events.last() else {
-        return Vec::new();
-    };
-    let spec = &correlation.spec;
-    let mut out = Vec::new();
-    for (name, field) in spec
-        .group_by
+/// Where each correlation is, by id and version.
+fn positions(plan: &Plan) -> HashMap<(RuleId, String), usize> {
+    plan.correlations
         .iter()
-        .zip(correlation.group_by.get(last.place).into_iter().flatten())
-    {
-        out.push(MatchedField {
-            field: name.clone(),
-            value: capped(last.facts.field(field).map_or("", |v| v)).to_owned(),
-            predicate: "group-by".to_owned(),
-            event: *last_event,
-        });
-    }
-    out.push(MatchedField {
-        field: match &spec.aggregate {
-            Aggregate::ValueCount(names) => names.join(", "),
-            Aggregate::EventCount | Aggregate::Temporal | Aggregate::TemporalOrdered => {
-                "(events)".to_owned()
-            }
-        },
-        value: count.to_string(),
-        predicate: format!(
-            "{} {} within {:#}",
-            spec.aggregate.as_str(),
-            spec.threshold,
-            spec.timespan
-        ),
-        event: *last_event,
-    });
-    for contribution in used.iter().take(16) {
-        if let Some(event) = contribution.facts.events.first() {
-            out.push(MatchedField {
-                field: "(rule)".to_owned(),
-                value: capped(&contribution.facts.title).to_owned(),
-                predicate: "matched".to_owned(),
-                event: *event,
-            });
-        }
-    }
-    out
+        .enumerate()
+        .map(|(at, c)| ((c.meta.id.clone(), c.meta.version.clone()), at))
+        .collect()
 }

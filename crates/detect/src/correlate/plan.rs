@@ -10,8 +10,11 @@ use crate::{
     diagnostics::{code, did_you_mean},
     engine::Paths,
     modifier::short,
-    rule::{Aggregate, Body, Correlation, Document, RuleMeta},
+    rule::{Body, Correlation, Document, Judged, RuleMeta, Timing, WindowMode},
 };
+
+/// The field whose distinct values are tenants.
+const TENANT_FIELD: &str = "ai.tenant.id";
 
 /// All correlations of an engine.
 #[derive(Debug, Default)]
@@ -22,14 +25,31 @@ pub(crate) struct Plan {
     suppressed: HashSet<u32>,
 }
 
-/// What one rule feeds, and the fields of its events that the correlations read.
+/// What one rule feeds, and how the fields of its events are read.
 #[derive(Debug)]
 pub(super) struct Feeds {
-    pub(super) to: Vec<(usize, usize)>,
+    pub(super) outlet: Outlet,
     pub(super) view: View,
-    pub(super) title: Arc<str>,
-    pub(super) names: Vec<Arc<str>>,
     pub(super) paths: Paths,
+}
+
+/// Correlations that a rule or correlation feeds, and the names of all fields that they, and
+/// those that they feed, read.
+#[derive(Debug, Default)]
+pub(super) struct Outlet {
+    pub(super) names: Vec<Arc<str>>,
+    pub(super) to: Vec<Feed>,
+}
+
+/// One correlation that is fed. Fields are given by their position in [`Outlet::names`].
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) at: usize,
+    pub(super) place: u16,
+    pub(super) key: Vec<usize>,
+    pub(super) counted: Vec<usize>,
+    /// The fields that the correlation's own outlet names.
+    pub(super) passed: Vec<usize>,
 }
 
 /// One correlation.
@@ -37,13 +57,56 @@ pub(super) struct Feeds {
 pub(super) struct Planned {
     pub(super) meta: Arc<RuleMeta>,
     pub(super) spec: Arc<Correlation>,
-    /// For each of its rules, the field behind each `group-by` name.
-    pub(super) group_by: Vec<Vec<Arc<str>>>,
-    /// For each of its rules, the field behind each counted field.
-    pub(super) counted: Vec<Vec<Arc<str>>>,
+    /// Titles of its rules.
+    pub(super) titles: Vec<Arc<str>>,
     /// Correlations that this one feeds.
-    pub(super) to: Vec<(usize, usize)>,
+    pub(super) outlet: Outlet,
     pub(super) emits: bool,
+    pub(super) shape: Shape,
+    pub(super) timing: Timing,
+    /// The timespan, nanoseconds.
+    pub(super) span: i64,
+    /// Tenants are what is counted, so groups span them.
+    pub(super) across_tenants: bool,
+    /// For an expression: how many matches of each rule it asks for.
+    pub(super) wants: Vec<usize>,
+    /// The condition in words.
+    pub(super) words: String,
+}
+
+/// How a correlation cuts its contributions into windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// The timespan before the newest, judged at every contribution.
+    Back,
+    /// A timespan from a first contribution on, the next after it; judged when over.
+    Chained,
+    /// A timespan after every contribution that the condition asks for; judged when over.
+    Ahead,
+    /// Timespans since 1970.
+    Tumbling,
+    /// Ended by a gap, nanoseconds.
+    Session { gap: i64 },
+    /// No window: values are remembered.
+    Memory,
+}
+
+fn shape(spec: &Correlation) -> Shape {
+    if spec.aggregate.is_memory() {
+        return Shape::Memory;
+    }
+    match (spec.window, spec.timing(), &spec.condition) {
+        (WindowMode::Tumbling, ..) => Shape::Tumbling,
+        (WindowMode::Session { gap }, ..) => Shape::Session { gap: nanos(gap) },
+        (WindowMode::Sliding, Timing::Early, _) => Shape::Back,
+        (WindowMode::Sliding, Timing::End, Judged::Expression(..)) => Shape::Ahead,
+        (WindowMode::Sliding, Timing::End, Judged::Figure(_)) => Shape::Chained,
+    }
+}
+
+/// A duration in nanoseconds; timespans are at most a year, which fits.
+pub(super) fn nanos(span: SignedDuration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,29 +146,36 @@ impl Plan {
 
     fn resolved(documents: &[Document]) -> Self {
         let targets = targets(documents);
+        let titles = titles(documents);
         let mut plan = Self::default();
         for document in documents {
             if let Body::Correlation(spec) = &document.body {
+                let wants = match &spec.condition {
+                    Judged::Expression(expression, _) => expression.wants(spec.rules.len()),
+                    Judged::Figure(_) => Vec::new(),
+                };
                 plan.correlations.push(Planned {
                     meta: document.meta.clone(),
-                    spec: spec.clone(),
-                    group_by: spec
+                    titles: spec
                         .rules
                         .iter()
-                        .map(|r| fields(spec, &r.text, &spec.group_by))
-                        .collect(),
-                    counted: spec
-                        .rules
-                        .iter()
-                        .map(|r| match &spec.aggregate {
-                            Aggregate::ValueCount(names) => fields(spec, &r.text, names),
-                            Aggregate::EventCount
-                            | Aggregate::Temporal
-                            | Aggregate::TemporalOrdered => Vec::new(),
+                        .map(|r| {
+                            titles
+                                .get(r.text.as_str())
+                                .copied()
+                                .unwrap_or_default()
+                                .into()
                         })
                         .collect(),
-                    to: Vec::new(),
+                    outlet: Outlet::default(),
                     emits: true,
+                    shape: shape(spec),
+                    timing: spec.timing(),
+                    span: nanos(spec.timespan),
+                    across_tenants: spec.aggregate.fields().iter().any(|f| f == TENANT_FIELD),
+                    wants,
+                    words: spec.words(),
+                    spec: spec.clone(),
                 });
             }
         }
@@ -113,6 +183,7 @@ impl Plan {
         let mut shown: HashSet<usize> = HashSet::new();
         let mut hidden: HashSet<usize> = HashSet::new();
         let mut rule_feeds: HashMap<u32, Vec<(usize, usize)>> = HashMap::new();
+        let mut inner_feeds: Vec<Vec<(usize, usize)>> = vec![Vec::new(); plan.correlations.len()];
         let specs: Vec<Arc<Correlation>> =
             plan.correlations.iter().map(|c| c.spec.clone()).collect();
         for (at, spec) in specs.iter().enumerate() {
@@ -127,8 +198,8 @@ impl Plan {
                         }
                     }
                     Some(Target::Correlation(inner)) => {
-                        if let Some(inner) = plan.correlations.get_mut(*inner) {
-                            inner.to.push((at, place));
+                        if let Some(to) = inner_feeds.get_mut(*inner) {
+                            to.push((at, place));
                         }
                         if spec.generate {
                             shown.insert(*inner)
@@ -144,11 +215,21 @@ impl Plan {
         for (at, correlation) in plan.correlations.iter_mut().enumerate() {
             correlation.emits = shown.contains(&at) || !hidden.contains(&at);
         }
+        let outlets: Vec<Outlet> = inner_feeds
+            .iter()
+            .map(|to| plan.outlet(to, &inner_feeds))
+            .collect();
+        let rule_outlets: Vec<(u32, Outlet)> = rule_feeds
+            .iter()
+            .map(|(rule, to)| (*rule, plan.outlet(to, &inner_feeds)))
+            .collect();
+        for (correlation, outlet) in plan.correlations.iter_mut().zip(outlets) {
+            correlation.outlet = outlet;
+        }
         let rules: Vec<&Document> = documents.iter().filter(|d| !d.is_correlation()).collect();
-        for (rule, to) in rule_feeds {
-            let names = plan.names_above(&to);
+        for (rule, outlet) in rule_outlets {
             let mut paths = Paths::default();
-            for (at, name) in names.iter().enumerate() {
+            for (at, name) in outlet.names.iter().enumerate() {
                 paths.add(name, at as u32);
             }
             if let Some(document) = rules.get(rule as usize) {
@@ -156,10 +237,8 @@ impl Plan {
                 plan.by_rule.insert(
                     rule,
                     Feeds {
-                        to,
+                        outlet,
                         view,
-                        title: document.meta.title.as_str().into(),
-                        names,
                         paths,
                     },
                 );
@@ -168,8 +247,39 @@ impl Plan {
         plan
     }
 
+    /// Who is fed, with every field resolved to its position.
+    fn outlet(&self, to: &[(usize, usize)], inner: &[Vec<(usize, usize)>]) -> Outlet {
+        let names = self.names_above(to, inner);
+        let position = |name: &Arc<str>| names.iter().position(|n| n == name);
+        let feeds = to
+            .iter()
+            .filter_map(|(at, place)| {
+                let spec = &self.correlations.get(*at)?.spec;
+                let above = inner.get(*at).map(Vec::as_slice).unwrap_or_default();
+                Some(Feed {
+                    at: *at,
+                    place: u16::try_from(*place).ok()?,
+                    key: fields(spec, *place, &spec.group_by)
+                        .iter()
+                        .filter_map(position)
+                        .collect(),
+                    counted: fields(spec, *place, spec.aggregate.fields())
+                        .iter()
+                        .filter_map(position)
+                        .collect(),
+                    passed: self
+                        .names_above(above, inner)
+                        .iter()
+                        .filter_map(position)
+                        .collect(),
+                })
+            })
+            .collect();
+        Outlet { names, to: feeds }
+    }
+
     /// Every field that the correlations fed, and those they feed, read.
-    fn names_above(&self, to: &[(usize, usize)]) -> Vec<Arc<str>> {
+    fn names_above(&self, to: &[(usize, usize)], inner: &[Vec<(usize, usize)>]) -> Vec<Arc<str>> {
         let mut out: Vec<Arc<str>> = Vec::new();
         let mut open: Vec<(usize, usize)> = to.to_vec();
         let mut seen: HashSet<(usize, usize)> = HashSet::new();
@@ -177,16 +287,19 @@ impl Plan {
             if !seen.insert((at, place)) {
                 continue;
             }
-            let Some(correlation) = self.correlations.get(at) else {
+            let Some(spec) = self.correlations.get(at).map(|c| &c.spec) else {
                 continue;
             };
-            let group = correlation.group_by.get(place).into_iter().flatten();
-            for name in group.chain(correlation.counted.get(place).into_iter().flatten()) {
-                if !out.contains(name) {
-                    out.push(name.clone());
+            let counted = fields(spec, place, spec.aggregate.fields());
+            for name in fields(spec, place, &spec.group_by)
+                .into_iter()
+                .chain(counted)
+            {
+                if !out.contains(&name) {
+                    out.push(name);
                 }
             }
-            open.extend(&correlation.to);
+            open.extend(inner.get(at).into_iter().flatten());
         }
         out
     }
@@ -197,8 +310,9 @@ impl Plan {
     }
 }
 
-/// The field behind each name, for one rule: aliases first ("Field Name Aliases").
-fn fields(spec: &Correlation, rule: &str, names: &[String]) -> Vec<Arc<str>> {
+/// The field behind each name, for the rule at one place: aliases first ("Field Name Aliases").
+fn fields(spec: &Correlation, place: usize, names: &[String]) -> Vec<Arc<str>> {
+    let rule = spec.rules.get(place).map_or("", |r| r.text.as_str());
     names
         .iter()
         .map(|name| {
@@ -209,6 +323,19 @@ fn fields(spec: &Correlation, rule: &str, names: &[String]) -> Vec<Arc<str>> {
                 .into()
         })
         .collect()
+}
+
+/// The title behind every id and name.
+fn titles(documents: &[Document]) -> HashMap<&str, &str> {
+    let mut out = HashMap::new();
+    for document in documents {
+        let meta = &document.meta;
+        out.insert(meta.id.as_str(), meta.title.as_str());
+        if let Some(name) = &meta.name {
+            out.insert(name, &meta.title);
+        }
+    }
+    out
 }
 
 fn targets(documents: &[Document]) -> HashMap<&str, Target> {

@@ -61,6 +61,10 @@ impl Report {
     pub(crate) fn errors(&self) -> usize {
         self.errors
     }
+    /// How many of all levels are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.found.len()
+    }
     #[cfg(test)]
     pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
         &self.found

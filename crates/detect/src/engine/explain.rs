@@ -56,11 +56,11 @@ impl Engine {
     pub fn explain(&self, rule: &RuleId, event: &Event) -> Option<Explanation> {
         let position = self.position(rule)?;
         let rule = self.rules.get(position as usize)?;
-        let class = Arc::new(Class::new([(position, &rule.program)], &self.asks));
+        let class = Arc::new(Class::new([(rule.slot, rule.program.as_ref())], &self.asks));
         let mut scratch = Scratch::new();
         self.attach(&mut scratch);
         let native = text_of(event, &class);
-        scratch.read(event, &native, &class);
+        scratch.read(event, &native, &class, 1);
         let state = &mut scratch.state;
         let program = &class.shared.rules.first()?.program;
         let selections = rule
@@ -91,10 +91,10 @@ impl Engine {
         let Some(rule) = self.rules.get(position as usize) else {
             return false;
         };
-        let class = Class::new([(position, &rule.program)], &self.asks);
+        let class = Class::new([(rule.slot, rule.program.as_ref())], &self.asks);
         let mut state = State::default();
         let native = text_of(event, &class);
-        state.read(&class, &native, &event.norm);
+        state.read(&class, &native, &event.norm, 1);
         class
             .shared
             .rules
@@ -152,7 +152,7 @@ impl Engine {
                 predicate: capped(&format!("{}{op}", if negated { "not " } else { "" })).to_owned(),
                 holds: holds != negated,
                 seen: state
-                    .seen(class, native, local, op)
+                    .seen(class, native, local)
                     .map(|s| capped(&s).to_owned()),
             });
         }

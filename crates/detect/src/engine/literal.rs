@@ -189,8 +189,7 @@ mod tests {
                 regex::Regex::new(source).unwrap().is_match(matches),
                 "{source}"
             );
-            let mut folded = String::new();
-            crate::fold::fold_into(matches, &mut folded);
+            let folded = crate::fold::folded(matches);
             let texts = required(source);
             assert!(
                 texts.is_empty() || texts.iter().any(|t| folded.contains(t.as_str())),

@@ -1,8 +1,8 @@
 //! Rules as boolean programs over asks; equal asks of different rules are one.
 
-use std::sync::Arc;
+use std::{hash::BuildHasher as _, sync::Arc};
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use watchfloor_types::View;
 
 use super::{expression::Expression, literal};
@@ -21,16 +21,18 @@ pub(crate) struct Ask {
     pub(crate) op: Op,
 }
 
-/// All questions of all rules, each once.
-#[derive(Debug, Default)]
+/// All questions of all rules, each once. Ids only grow, so that what was compiled from them stays
+/// right when rules change.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Asks {
-    list: Vec<Ask>,
-    index: HashMap<Ask, u32>,
+    list: Vec<Arc<Ask>>,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     regexes: HashMap<u32, Arc<Expression>>,
 }
 
 impl Asks {
-    pub(crate) fn get(&self, id: u32) -> Option<&Ask> {
+    pub(crate) fn get(&self, id: u32) -> Option<&Arc<Ask>> {
         self.list.get(id as usize)
     }
     pub(crate) fn regex(&self, id: u32) -> Option<&Arc<Expression>> {
@@ -41,18 +43,28 @@ impl Asks {
     }
     /// The id of an ask that was interned before.
     pub(crate) fn find(&self, ask: &Ask) -> Option<u32> {
-        self.index.get(ask).copied()
+        let hash = self.hasher.hash_one(ask);
+        self.index
+            .find(hash, |id| {
+                self.list.get(*id as usize).is_some_and(|a| **a == *ask)
+            })
+            .copied()
     }
     fn intern(&mut self, ask: Ask) -> u32 {
-        if let Some(id) = self.index.get(&ask) {
-            return *id;
+        if let Some(id) = self.find(&ask) {
+            return id;
         }
         let id = self.list.len() as u32;
         if let Op::Regex(source) = &ask.op {
             self.regexes.insert(id, Arc::new(Expression::new(source)));
         }
-        self.list.push(ask.clone());
-        self.index.insert(ask, id);
+        let hash = self.hasher.hash_one(&ask);
+        self.list.push(Arc::new(ask));
+        let (list, hasher) = (&self.list, &self.hasher);
+        self.index.insert_unique(hash, id, |id| {
+            list.get(*id as usize)
+                .map_or(0, |ask| hasher.hash_one(ask.as_ref()))
+        });
         id
     }
 }
@@ -163,6 +175,7 @@ fn ask(view: View, field: &Field, op: &Op, asks: &mut Asks) -> Expr {
         | Op::Null
         | Op::FieldRef { .. }
         | Op::Time { .. }
+        | Op::Array(_)
         | Op::Placeholder(_) => None,
     };
     match guard {

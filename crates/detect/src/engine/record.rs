@@ -14,7 +14,49 @@ const MAX_DEPTH: usize = 64;
 /// The fields that are read, as a tree of keys.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    nodes: Vec<HashMap<Box<str>, Step>>,
+    nodes: Vec<Node>,
+}
+
+/// The keys of one object that lead somewhere.
+#[derive(Debug, Default)]
+struct Node {
+    steps: HashMap<Box<str>, Step>,
+    /// A bit for each key's length and ends: most keys of a record are not among them, and need
+    /// no hash to find out.
+    likely: [u64; 4],
+}
+
+impl Node {
+    fn step_mut(&mut self, key: &str) -> &mut Step {
+        let bit = Self::bit(key);
+        if let Some(word) = self.likely.get_mut(bit >> 6) {
+            *word |= 1 << (bit & 63);
+        }
+        self.steps.entry(key.into()).or_default()
+    }
+    #[inline]
+    fn step(&self, key: &str) -> Step {
+        let bit = Self::bit(key);
+        if self
+            .likely
+            .get(bit >> 6)
+            .is_none_or(|word| word >> (bit & 63) & 1 == 0)
+        {
+            return Step::default();
+        }
+        self.steps.get(key).copied().unwrap_or_default()
+    }
+    #[inline]
+    fn bit(key: &str) -> usize {
+        let bytes = key.as_bytes();
+        let byte = |at: usize| usize::from(bytes.get(at).copied().unwrap_or(0));
+        let mixed = byte(0)
+            .wrapping_mul(7)
+            .wrapping_add(byte(bytes.len().wrapping_sub(1)).wrapping_mul(13))
+            .wrapping_add(byte(bytes.len() / 2).wrapping_mul(5))
+            .wrapping_add(bytes.len().wrapping_mul(29));
+        mixed & 255
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,10 +68,10 @@ struct Step {
 impl Paths {
     pub(crate) fn add(&mut self, name: &str, field: u32) {
         if self.nodes.is_empty() {
-            self.nodes.push(HashMap::new());
+            self.nodes.push(Node::default());
         }
         if let Some(root) = self.nodes.first_mut() {
-            root.entry(name.into()).or_default().field = Some(field);
+            root.step_mut(name).field = Some(field);
         }
         if !name.contains('.') {
             return;
@@ -38,17 +80,17 @@ impl Paths {
         let mut keys = name.split('.').peekable();
         while let Some(key) = keys.next() {
             let fresh = self.nodes.len() as u32;
-            let Some(map) = self.nodes.get_mut(node as usize) else {
+            let Some(keys_here) = self.nodes.get_mut(node as usize) else {
                 return;
             };
-            let step = map.entry(key.into()).or_default();
+            let step = keys_here.step_mut(key);
             if keys.peek().is_none() {
                 step.field = Some(field);
                 return;
             }
             node = *step.below.get_or_insert(fresh);
             if node == fresh {
-                self.nodes.push(HashMap::new());
+                self.nodes.push(Node::default());
             }
         }
     }
@@ -56,8 +98,7 @@ impl Paths {
     fn step(&self, node: u32, key: &str) -> Step {
         self.nodes
             .get(node as usize)
-            .and_then(|map| map.get(key))
-            .copied()
+            .map(|keys| keys.step(key))
             .unwrap_or_default()
     }
 }
@@ -72,8 +113,8 @@ pub(crate) enum Raw<'a> {
     /// A number, or true, or false, as written.
     Word(&'a str),
     Null,
-    /// An object or array: there, but without a text of its own.
-    Container,
+    /// An object or array: there, but without a text of its own. The record from there on.
+    Container(&'a str),
 }
 
 /// Scans `record`, handing every value of a field of `paths` to `found`, and every text and
@@ -124,26 +165,31 @@ impl<'a> Scanner<'a, '_> {
 
     /// The string at `at`, which is its opening quote; and whether it has escapes.
     fn string(&mut self) -> Option<Raw<'a>> {
-        let start = self.at + 1;
-        let mut end = start;
-        let mut escaped = false;
-        loop {
-            let rest = self.bytes.get(end..)?;
-            let step = memchr::memchr2(b'"', b'\\', rest)?;
-            end += step;
-            if self.bytes.get(end) == Some(&b'"') {
-                break;
-            }
-            escaped = true;
-            end += 2;
-        }
-        self.at = end + 1;
-        let inside = self.text.get(start..end)?;
-        Some(if escaped {
+        let inside = self.quoted()?;
+        Some(if memchr::memchr(b'\\', inside.as_bytes()).is_some() {
             Raw::Escaped(inside)
         } else {
             Raw::Plain(inside)
         })
+    }
+
+    /// What stands between the quotes of the string at `at`, as written.
+    #[inline]
+    fn quoted(&mut self) -> Option<&'a str> {
+        let start = self.at + 1;
+        let mut from = start;
+        loop {
+            let end = from + quote(self.bytes.get(from..)?)?;
+            // A quote ends the string where an even number of backslashes stands before it. Text
+            // of many lines is full of escapes and has few quotes, so quotes are looked for.
+            let before = self.bytes.get(start..end)?;
+            let escapes = before.iter().rev().take_while(|b| **b == b'\\').count();
+            if escapes % 2 == 0 {
+                self.at = end + 1;
+                return self.text.get(start..end);
+            }
+            from = end + 1;
+        }
     }
 
     fn object(
@@ -167,9 +213,10 @@ impl<'a> Scanner<'a, '_> {
                 b'"' => {}
                 _ => return None,
             }
-            let step = match (self.string()?, node) {
-                (Raw::Plain(key), Some(node)) => self.paths.step(node, key),
-                (Raw::Escaped(key), Some(node)) => {
+            let key = self.quoted()?;
+            let step = match node {
+                Some(node) if !key.as_bytes().contains(&b'\\') => self.paths.step(node, key),
+                Some(node) => {
                     let mut plain = std::mem::take(&mut self.key);
                     plain.clear();
                     unescape_into(key, &mut plain);
@@ -177,7 +224,7 @@ impl<'a> Scanner<'a, '_> {
                     self.key = plain;
                     step
                 }
-                _ => Step::default(),
+                None => Step::default(),
             };
             self.space();
             if self.peek() != b':' {
@@ -196,6 +243,10 @@ impl<'a> Scanner<'a, '_> {
     ) -> Progress {
         self.space();
         match self.peek() {
+            b'"' if step.field.is_none() && self.anywhere.is_none() => {
+                self.quoted()?;
+                Some(())
+            }
             b'"' => {
                 let raw = self.string()?;
                 for field in step.field.into_iter().chain(self.anywhere) {
@@ -210,7 +261,7 @@ impl<'a> Scanner<'a, '_> {
                     return self.skip();
                 }
                 if let Some(field) = step.field {
-                    found(field, Raw::Container);
+                    found(field, Raw::Container(self.text.get(self.at..)?));
                 }
                 if open == b'{' {
                     self.object(step.below, depth + 1, found)
@@ -273,7 +324,7 @@ impl<'a> Scanner<'a, '_> {
         loop {
             match self.peek() {
                 b'"' => {
-                    self.string()?;
+                    self.quoted()?;
                     continue;
                 }
                 b'{' | b'[' => open += 1,
@@ -290,6 +341,26 @@ impl<'a> Scanner<'a, '_> {
             self.at += 1;
         }
     }
+}
+
+/// Where the first quote is.
+#[inline]
+fn quote(bytes: &[u8]) -> Option<usize> {
+    // Keys and most values are short: eight bytes at a time find their end sooner than a call.
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut at = 0;
+    let (chunks, _) = bytes.as_chunks::<8>();
+    for chunk in chunks.iter().take(3) {
+        let differs = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'"'));
+        // The lowest zero byte is the only one this finds without fail, and the only one needed.
+        let zero = differs.wrapping_sub(ONES) & !differs & HIGH;
+        if zero != 0 {
+            return Some(at + zero.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr::memchr(b'"', bytes.get(at..)?).map(|more| at + more)
 }
 
 /// `text` with JSON escapes resolved, appended to `into`. What is not an escape is kept;
@@ -365,7 +436,7 @@ mod tests {
                     out
                 }
                 Raw::Null => "<null>".to_owned(),
-                Raw::Container => "<container>".to_owned(),
+                Raw::Container(_) => "<container>".to_owned(),
             };
             got.push((names[field as usize], text));
         });
@@ -482,7 +553,7 @@ mod tests {
                         got.push(out);
                     }
                     Raw::Word(w) if w != "true" && w != "false" => got.push(w.to_owned()),
-                    Raw::Word(_) | Raw::Null | Raw::Container => {}
+                    Raw::Word(_) | Raw::Null | Raw::Container(_) => {}
                 });
                 prop_assert_eq!(got, want, "{} in {}", name, &text);
             }

@@ -5,95 +5,237 @@ use std::sync::atomic::Ordering;
 use watchfloor_types::{Norm, Value};
 
 use super::{
-    class::{Class, Way},
-    program::{Expr, Program},
+    class::{Class, Learning, Look},
     record::{self, Raw, unescape_into},
+    table::Table,
+    whole::{Place, Whole},
 };
-use crate::{
-    fold::fold_into,
-    op::{Case, Number, Op, address},
-    rule::Condition,
-};
+use crate::fold::fold_onto;
 
 /// Working memory of one thread, reused from event to event.
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// Marks carry the number of the event they are for, so nothing needs clearing.
-    epoch: u32,
-    holds: Vec<u32>,
-    memo: Vec<(u32, bool)>,
-    tried: Vec<u32>,
-    heads: Vec<Head>,
-    values: Vec<Val>,
-    arena: String,
-    buffer: String,
-    second: String,
+    pub(super) epoch: u32,
+    pub(super) holds: Vec<u32>,
+    pub(super) memo: Vec<(u32, bool)>,
+    pub(super) tried: Vec<u32>,
+    pub(super) heads: Vec<Head>,
+    pub(super) values: Vec<Val>,
+    pub(super) arena: String,
+    pub(super) folds: String,
+    /// The record folded, and where in it keywords stand.
+    pub(super) record: String,
+    pub(super) places: Vec<Place>,
+    /// Whether the values for keywords were collected.
+    pub(super) collected: bool,
+    /// Which event of its kind was read.
+    pub(super) at: u64,
+    /// Whether the class has seen enough to choose better triggers.
+    pub(super) enough: bool,
     pub(super) candidates: Vec<u32>,
 }
 
+/// The values of one field.
 #[derive(Debug, Clone, Copy, Default)]
-struct Head {
-    epoch: u32,
-    first: u32,
-    last: u32,
+pub(super) struct Head {
+    pub(super) epoch: u32,
+    pub(super) first: u32,
+    pub(super) last: u32,
+    /// How many asks were answered by themselves so far.
+    pub(super) asked: u32,
+    /// Whether everything that is asked of the field was answered at once.
+    pub(super) whole: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Val {
-    next: u32,
-    at: At,
+pub(super) struct Val {
+    pub(super) next: u32,
+    pub(super) at: At,
+    /// Where it stands folded, once somebody asked.
+    pub(super) folded: Option<(u32, u32)>,
 }
 
 /// Where the text of a value is.
 #[derive(Debug, Clone, Copy)]
-enum At {
+pub(super) enum At {
     /// In the record, from and to.
     Record(u32, u32),
+    /// In the record, with escapes that nobody has resolved yet.
+    Escaped(u32, u32),
     /// In the arena.
     Arena(u32, u32),
     Null,
-    Container,
+    /// An object or array, and where it begins in the record.
+    Container(u32),
 }
 
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Bytes of a record for each value in it, roughly.
+const VALUE_BYTES: u32 = 40;
+
+/// So many asks of one field are answered by themselves before its whole table is.
+pub(super) const ONE_BY_ONE: u32 = 8;
 
 impl State {
-    /// Reads the event's values, answering quick asks as they come and collecting the rules to try.
-    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm) {
+    /// Reads the event's values, answering trigger asks as they come and collecting the rules to try.
+    /// `at` says which event of its kind this is.
+    pub(super) fn read(&mut self, class: &Class, native: &str, norm: &Norm, at: u64) {
         self.begin(class);
+        let (look, learning) = class.look(at);
+        self.at = at;
         let shared = &class.shared;
         if shared.reads_native {
-            let base = native.as_ptr() as usize;
-            record::scan(
-                native,
-                &shared.native,
-                shared.native_anywhere,
-                &mut |field, raw| {
-                    self.native(class, field, raw, native, base);
-                },
-            );
+            self.scan(class, look, native);
         }
         // Both are sorted by name: one walk through both finds what they share.
         let mut wanted = shared.norm.iter().peekable();
         for (name, value) in norm.iter() {
             while wanted.next_if(|(w, _)| w < name).is_some() {}
             if let Some((_, field)) = wanted.next_if(|(w, _)| w == name) {
-                self.norm(class, *field, value);
+                self.norm(class, look, *field, value);
             }
         }
         if let Some(field) = shared.norm_anywhere {
             for (_, value) in norm.iter() {
-                self.norm(class, field, value);
+                self.norm(class, look, field, value);
             }
         }
         for rule in &class.always {
             self.candidate(*rule);
         }
-        if let Some(learning) = &class.learning {
-            for (hits, holds) in learning.hits.iter().zip(&self.holds) {
-                if *holds == self.epoch {
-                    hits.fetch_add(1, Ordering::Relaxed);
+        if let Some(learning) = learning {
+            self.learn(class, learning, native);
+            self.enough = learning.is_enough();
+        }
+    }
+
+    fn scan(&mut self, class: &Class, look: &Look, native: &str) {
+        let shared = &class.shared;
+        let base = native.as_ptr() as usize;
+        let each = |state: &mut Self, anywhere: Option<u32>| {
+            record::scan(native, &shared.native, anywhere, &mut |field, raw| {
+                state.value(class, look, field, place(raw, base), native);
+            });
+        };
+        let Some(anywhere) = shared.native_anywhere else {
+            each(self, None);
+            return;
+        };
+        // Working memory is taken out, so that values can be noted meanwhile.
+        let mut places = std::mem::take(&mut self.places);
+        let written = match &look.keywords {
+            Some(keywords) => keywords.find(native, &mut self.record, &mut places),
+            // No keyword is a trigger: who asks for one collects the values.
+            None => look
+                .tables
+                .get(anywhere as usize)
+                .is_none_or(Table::is_empty),
+        };
+        if !written {
+            self.collected = true;
+            each(self, Some(anywhere));
+            if let Some(keywords) = &look.keywords {
+                self.keywords_by_value(class, native, keywords);
+            }
+        } else if places.is_empty() {
+            each(self, None);
+        } else {
+            let mut next = places.iter().peekable();
+            record::scan(native, &shared.native, Some(anywhere), &mut |field, raw| {
+                if field != anywhere {
+                    self.value(class, look, field, place(raw, base), native);
+                } else if let Raw::Plain(text) | Raw::Escaped(text) | Raw::Word(text) = raw {
+                    let from = (text.as_ptr() as usize).wrapping_sub(base) as u32;
+                    let to = from + text.len() as u32;
+                    while let Some(place) = next.next_if(|p| p.from < to) {
+                        if place.from >= from && place.to <= to {
+                            self.hold(class, place.ask);
+                        }
+                    }
                 }
+            });
+        }
+        self.places = places;
+    }
+
+    /// Answers keywords value by value.
+    fn keywords_by_value(&mut self, class: &Class, native: &str, keywords: &Whole) {
+        for ask in keywords.asks() {
+            if let Some(local) = class.shared.asks.get(ask as usize)
+                && self.witness(native, local).is_some()
+            {
+                self.hold(class, ask);
+            }
+        }
+    }
+
+    /// Collects the values for keywords, where that was not needed before.
+    pub(super) fn collect(&mut self, class: &Class, native: &str, field: u32) {
+        if self.collected || class.shared.native_anywhere != Some(field) {
+            return;
+        }
+        self.collected = true;
+        let base = native.as_ptr() as usize;
+        let nothing = record::Paths::default();
+        record::scan(native, &nothing, Some(field), &mut |field, raw| {
+            let at = place(raw, base);
+            self.note(field, at);
+        });
+    }
+
+    /// Marks an ask as true, and has the rules tried of which it is a trigger.
+    fn hold(&mut self, class: &Class, ask: u32) {
+        let Some(slot) = self.holds.get_mut(ask as usize) else {
+            return;
+        };
+        if *slot == self.epoch {
+            return;
+        }
+        *slot = self.epoch;
+        for rule in class
+            .triggers
+            .get(ask as usize)
+            .map(AsRef::as_ref)
+            .unwrap_or_default()
+        {
+            self.candidate(*rule);
+        }
+    }
+
+    fn learn(&self, class: &Class, learning: &Learning, native: &str) {
+        // Keywords are looked for in the whole record; to take its values out is dear.
+        if let Some(field) = class.shared.native_anywhere
+            && let (Some(values), Some(bytes)) = (
+                learning.values.get(field as usize),
+                learning.bytes.get(field as usize),
+            )
+        {
+            values.fetch_add(native.len() as u32 / VALUE_BYTES, Ordering::Relaxed);
+            bytes.fetch_add(native.len() as u64, Ordering::Relaxed);
+        }
+        for (hits, holds) in learning.hits.iter().zip(&self.holds) {
+            if *holds == self.epoch {
+                hits.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let fields = self.heads.iter().zip(&learning.values).zip(&learning.bytes);
+        for (((head, values), bytes), field) in fields.zip(0u32..) {
+            if head.epoch != self.epoch || class.shared.native_anywhere == Some(field) {
+                continue;
+            }
+            if let Some(present) = learning.present.get(field as usize) {
+                present.fetch_add(1, Ordering::Relaxed);
+            }
+            let mut at = Some(head.first);
+            while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
+                values.fetch_add(1, Ordering::Relaxed);
+                if let At::Record(from, to) | At::Escaped(from, to) | At::Arena(from, to) = value.at
+                {
+                    bytes.fetch_add(u64::from(to - from), Ordering::Relaxed);
+                }
+                at = Some(value.next);
             }
         }
     }
@@ -109,52 +251,45 @@ impl State {
         self.memo.resize(asks, (0, false));
         let rules = grow(self.tried.len(), class.shared.rules.len());
         self.tried.resize(rules, 0);
-        let fields = grow(self.heads.len(), class.shared.tables.len());
+        let fields = grow(self.heads.len(), class.shared.fields);
         self.heads.resize(fields, Head::default());
         self.values.clear();
         self.arena.clear();
+        self.folds.clear();
         self.candidates.clear();
+        self.collected = false;
+        self.enough = false;
     }
 
-    fn native(&mut self, class: &Class, field: u32, raw: Raw<'_>, native: &str, base: usize) {
-        let at = match raw {
-            Raw::Plain(text) | Raw::Word(text) => {
-                // The slice lies in the record; its offset is the distance of the two starts.
-                let from = (text.as_ptr() as usize).wrapping_sub(base);
-                At::Record(from as u32, (from + text.len()) as u32)
-            }
-            Raw::Escaped(text) => {
-                let from = self.arena.len();
-                unescape_into(text, &mut self.arena);
-                At::Arena(from as u32, self.arena.len() as u32)
-            }
-            Raw::Null => At::Null,
-            Raw::Container => At::Container,
-        };
-        self.value(class, field, at, native);
+    /// Whether the event read was the last that its class needed to see.
+    pub(super) fn has_learned_enough(&self) -> bool {
+        self.enough
     }
 
-    fn norm(&mut self, class: &Class, field: u32, value: &Value) {
+    fn norm(&mut self, class: &Class, look: &Look, field: u32, value: &Value) {
         use std::fmt::Write as _;
         if let Value::List(items) = value {
-            self.value(class, field, At::Container, "");
+            self.value(class, look, field, At::Container(NONE), "");
             for item in items {
-                self.norm(class, field, item);
+                self.norm(class, look, field, item);
             }
             return;
         }
         let from = self.arena.len();
-        // Writing to a String cannot fail.
-        let _written = write!(self.arena, "{value}");
+        if let Value::Str(text) = value {
+            self.arena.push_str(text);
+        } else {
+            // Writing to a String cannot fail.
+            let _written = write!(self.arena, "{value}");
+        }
         let at = At::Arena(from as u32, self.arena.len() as u32);
-        self.value(class, field, at, "");
+        self.value(class, look, field, at, "");
     }
 
-    fn value(&mut self, class: &Class, field: u32, at: At, native: &str) {
+    /// Notes a value of a field; gives its position.
+    fn note(&mut self, field: u32, at: At) -> Option<u32> {
         let index = self.values.len() as u32;
-        let Some(head) = self.heads.get_mut(field as usize) else {
-            return;
-        };
+        let head = self.heads.get_mut(field as usize)?;
         if head.epoch == self.epoch {
             let last = head.last;
             head.last = index;
@@ -166,45 +301,93 @@ impl State {
                 epoch: self.epoch,
                 first: index,
                 last: index,
+                asked: 0,
+                whole: false,
             };
         }
-        self.values.push(Val { next: NONE, at });
-        let Some(table) = class
-            .shared
-            .tables
-            .get(field as usize)
-            .filter(|t| !t.is_empty())
-        else {
+        self.values.push(Val {
+            next: NONE,
+            at,
+            folded: None,
+        });
+        Some(index)
+    }
+
+    fn value(&mut self, class: &Class, look: &Look, field: u32, at: At, native: &str) {
+        let Some(index) = self.note(field, at) else {
             return;
         };
-        let mut buffer = std::mem::take(&mut self.buffer);
-        if let Some(text) = text_of(at, native, &self.arena) {
-            let (epoch, holds) = (self.epoch, &mut self.holds);
-            let (tried, candidates) = (&mut self.tried, &mut self.candidates);
-            table.find(text, &mut buffer, &mut |ask| {
-                let Some(slot) = holds.get_mut(ask as usize) else {
-                    return;
-                };
-                if *slot == epoch {
-                    return;
-                }
-                *slot = epoch;
-                for rule in class
-                    .triggers
-                    .get(ask as usize)
-                    .map(AsRef::as_ref)
-                    .unwrap_or_default()
-                {
-                    if let Some(seen) = tried.get_mut(*rule as usize)
-                        && *seen != epoch
-                    {
-                        *seen = epoch;
-                        candidates.push(*rule);
-                    }
-                }
-            });
+        // The first value of a field says that it is there.
+        if self
+            .heads
+            .get(field as usize)
+            .is_some_and(|h| h.first == index)
+        {
+            for rule in class
+                .presence
+                .get(field as usize)
+                .map(AsRef::as_ref)
+                .unwrap_or_default()
+            {
+                self.candidate(*rule);
+            }
         }
-        self.buffer = buffer;
+        let Some(table) = look.tables.get(field as usize).filter(|t| !t.is_empty()) else {
+            return;
+        };
+        if !self.prepare(index, native, table.reads_folded()) {
+            return;
+        }
+        let (text, folded) = both(&self.values, index, native, &self.arena, &self.folds);
+        let (epoch, holds) = (self.epoch, &mut self.holds);
+        let (tried, candidates) = (&mut self.tried, &mut self.candidates);
+        table.find(text, folded, &mut |ask| {
+            let Some(slot) = holds.get_mut(ask as usize) else {
+                return;
+            };
+            if *slot == epoch {
+                return;
+            }
+            *slot = epoch;
+            for rule in class
+                .triggers
+                .get(ask as usize)
+                .map(AsRef::as_ref)
+                .unwrap_or_default()
+            {
+                if let Some(seen) = tried.get_mut(*rule as usize)
+                    && *seen != epoch
+                {
+                    *seen = epoch;
+                    candidates.push(*rule);
+                }
+            }
+        });
+    }
+
+    /// Resolves the escapes of a value, and folds it where that is wanted. False where the value
+    /// has no text.
+    pub(super) fn prepare(&mut self, index: u32, native: &str, fold: bool) -> bool {
+        let Some(value) = self.values.get_mut(index as usize) else {
+            return false;
+        };
+        match value.at {
+            At::Null | At::Container(_) => return false,
+            At::Escaped(from, to) => {
+                let start = self.arena.len();
+                let text = native.get(from as usize..to as usize).unwrap_or_default();
+                unescape_into(text, &mut self.arena);
+                value.at = At::Arena(start as u32, self.arena.len() as u32);
+            }
+            At::Record(..) | At::Arena(..) => {}
+        }
+        if fold && value.folded.is_none() {
+            let start = self.folds.len();
+            let text = text_of(value.at, native, &self.arena).unwrap_or_default();
+            fold_onto(text, &mut self.folds);
+            value.folded = Some((start as u32, self.folds.len() as u32));
+        }
+        true
     }
 
     fn candidate(&mut self, rule: u32) {
@@ -215,250 +398,53 @@ impl State {
             self.candidates.push(rule);
         }
     }
+}
 
-    /// Whether the rule's condition holds for the event read.
-    pub(super) fn condition(
-        &mut self,
-        class: &Class,
-        native: &str,
-        program: &Program,
-        condition: &Condition,
-    ) -> bool {
-        match condition {
-            Condition::Selection(at) => self.selection(class, native, program, *at),
-            Condition::All(parts) => parts
-                .iter()
-                .all(|p| self.condition(class, native, program, p)),
-            Condition::Any(parts) => parts
-                .iter()
-                .any(|p| self.condition(class, native, program, p)),
-            Condition::Not(inside) => !self.condition(class, native, program, inside),
-            Condition::Of { need, members } => {
-                let need = need.of(members.len());
-                let mut left = members.len();
-                let mut got = 0;
-                for member in members {
-                    if got >= need || got + left < need {
-                        break;
-                    }
-                    got += usize::from(self.selection(class, native, program, *member));
-                    left -= 1;
-                }
-                got >= need
-            }
+/// A value as it is and folded, where [`State::prepare`] made them.
+pub(super) fn both<'a>(
+    values: &[Val],
+    index: u32,
+    native: &'a str,
+    arena: &'a str,
+    folds: &'a str,
+) -> (&'a str, &'a str) {
+    let Some(value) = values.get(index as usize) else {
+        return ("", "");
+    };
+    let folded = value
+        .folded
+        .and_then(|(from, to)| folds.get(from as usize..to as usize));
+    (
+        text_of(value.at, native, arena).unwrap_or_default(),
+        folded.unwrap_or_default(),
+    )
+}
+
+/// Where a value stands, in a record whose text begins at `base`.
+fn place(raw: Raw<'_>, base: usize) -> At {
+    // The slice lies in the record; its offset is the distance of the two starts.
+    let span = |text: &str| {
+        let from = (text.as_ptr() as usize).wrapping_sub(base);
+        (from as u32, (from + text.len()) as u32)
+    };
+    match raw {
+        Raw::Plain(text) | Raw::Word(text) => {
+            let (from, to) = span(text);
+            At::Record(from, to)
         }
-    }
-
-    pub(super) fn selection(
-        &mut self,
-        class: &Class,
-        native: &str,
-        program: &Program,
-        at: usize,
-    ) -> bool {
-        program
-            .selections
-            .get(at)
-            .is_some_and(|expr| self.expr(class, native, expr))
-    }
-
-    pub(super) fn expr(&mut self, class: &Class, native: &str, expr: &Expr) -> bool {
-        match expr {
-            Expr::Ask(ask) => self.ask(class, native, *ask),
-            Expr::Guarded { guard, ask } => {
-                self.ask(class, native, *guard) && self.ask(class, native, *ask)
-            }
-            Expr::All(parts) => parts.iter().all(|p| self.expr(class, native, p)),
-            Expr::Any(parts) => parts.iter().any(|p| self.expr(class, native, p)),
-            Expr::Not(inside) => !self.expr(class, native, inside),
+        Raw::Escaped(text) => {
+            let (from, to) = span(text);
+            At::Escaped(from, to)
         }
-    }
-
-    /// Whether one ask holds.
-    pub(super) fn ask(&mut self, class: &Class, native: &str, ask: u32) -> bool {
-        let Some(local) = class.shared.asks.get(ask as usize) else {
-            return false;
-        };
-        match &local.way {
-            Way::Quick => self.holds.get(ask as usize) == Some(&self.epoch),
-            Way::Exists => self.first(local.field).is_some(),
-            Way::Null => {
-                let mut at = self.first(local.field);
-                if at.is_none() {
-                    return true;
-                }
-                while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
-                    if matches!(value.at, At::Null) {
-                        return true;
-                    }
-                    at = Some(value.next);
-                }
-                false
-            }
-            Way::Slow { .. } => {
-                if let Some((epoch, answer)) = self.memo.get(ask as usize)
-                    && *epoch == self.epoch
-                {
-                    return *answer;
-                }
-                let answer = self.witness(class, native, ask).is_some();
-                if let Some(slot) = self.memo.get_mut(ask as usize) {
-                    *slot = (self.epoch, answer);
-                }
-                answer
-            }
-        }
-    }
-
-    fn first(&self, field: u32) -> Option<u32> {
-        self.heads
-            .get(field as usize)
-            .filter(|h| h.epoch == self.epoch)
-            .map(|h| h.first)
-    }
-
-    /// The first value of the ask's field for which it holds, as its position.
-    fn witness(&mut self, class: &Class, native: &str, ask: u32) -> Option<u32> {
-        let local = class.shared.asks.get(ask as usize)?;
-        let mut at = self.first(local.field);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut second = std::mem::take(&mut self.second);
-        let mut found = None;
-        while let Some(index) = at
-            && let Some(value) = self.values.get(index as usize)
-        {
-            if let Some(text) = text_of(value.at, native, &self.arena)
-                && self.holds_for(native, &local.way, text, &mut buffer, &mut second)
-            {
-                found = Some(index);
-                break;
-            }
-            at = Some(value.next);
-        }
-        self.buffer = buffer;
-        self.second = second;
-        found
-    }
-
-    fn holds_for(
-        &self,
-        native: &str,
-        way: &Way,
-        text: &str,
-        buffer: &mut String,
-        second: &mut String,
-    ) -> bool {
-        let Way::Slow { op, regex, other } = way else {
-            return false;
-        };
-        match op {
-            Op::Regex(_) => regex.as_ref().is_some_and(|r| r.is_match(text)),
-            Op::FieldRef { how, case, .. } => {
-                let left = cased(text, *case, buffer);
-                let mut at = self.first(*other);
-                while let Some(value) = at.and_then(|i| self.values.get(i as usize)) {
-                    if let Some(right) = text_of(value.at, native, &self.arena)
-                        && how.holds(left, cased(right, *case, second))
-                    {
-                        return true;
-                    }
-                    at = Some(value.next);
-                }
-                false
-            }
-            Op::Text { .. }
-            | Op::Glob { .. }
-            | Op::Number(_)
-            | Op::Cidr(_)
-            | Op::Compare(..)
-            | Op::Exists
-            | Op::Null
-            | Op::Time { .. }
-            | Op::Placeholder(_) => holds(op, text, buffer),
-        }
-    }
-
-    /// The value of `field` that makes `op` hold, as text; for asks about presence, the first.
-    pub(super) fn seen(
-        &mut self,
-        class: &Class,
-        native: &str,
-        ask: u32,
-        op: &Op,
-    ) -> Option<String> {
-        let local = class.shared.asks.get(ask as usize)?;
-        let index = if let Way::Slow { .. } = local.way {
-            self.witness(class, native, ask)
-        } else {
-            let mut at = self.first(local.field);
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let mut found = None;
-            while let Some(index) = at
-                && let Some(value) = self.values.get(index as usize)
-            {
-                if let Some(text) = text_of(value.at, native, &self.arena)
-                    && holds(op, text, &mut buffer)
-                {
-                    found = Some(index);
-                    break;
-                }
-                at = Some(value.next);
-            }
-            self.buffer = buffer;
-            found
-        };
-        let index = index.or_else(|| self.first(local.field))?;
-        let at = self.values.get(index as usize)?.at;
-        Some(text_of(at, native, &self.arena).map_or_else(
-            || {
-                if matches!(at, At::Null) {
-                    "null".to_owned()
-                } else {
-                    "(several values)".to_owned()
-                }
-            },
-            ToOwned::to_owned,
-        ))
+        Raw::Null => At::Null,
+        Raw::Container(rest) => At::Container(span(rest).0),
     }
 }
 
-fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
+pub(super) fn text_of<'a>(at: At, native: &'a str, arena: &'a str) -> Option<&'a str> {
     match at {
         At::Record(from, to) => native.get(from as usize..to as usize),
         At::Arena(from, to) => arena.get(from as usize..to as usize),
-        At::Null | At::Container => None,
-    }
-}
-
-fn cased<'a>(text: &'a str, case: Case, buffer: &'a mut String) -> &'a str {
-    match case {
-        Case::Kept => text,
-        Case::Ignored => {
-            fold_into(text, buffer);
-            buffer
-        }
-    }
-}
-
-/// Whether `op` holds for one value, by itself: the slow path that the tables must agree with.
-pub(super) fn holds(op: &Op, text: &str, buffer: &mut String) -> bool {
-    match op {
-        Op::Text { how, case, literal } => how.holds(cased(text, *case, buffer), literal),
-        Op::Glob { case, pattern } => pattern.matches(cased(text, *case, buffer)),
-        Op::Number(n) => Number::read(text) == Some(*n),
-        Op::Cidr(net) => address(text).is_some_and(|ip| net.contains(&ip)),
-        Op::Compare(compare, n) => {
-            Number::read(text).is_some_and(|v| compare.holds(v.get(), n.get()))
-        }
-        Op::Exists => true,
-        Op::Time {
-            part,
-            compare,
-            value,
-        } => part
-            .of(text)
-            .is_some_and(|v| compare.holds(v as f64, *value as f64)),
-        // These need more than the text; the caller answers them.
-        Op::Null | Op::Regex(_) | Op::FieldRef { .. } | Op::Placeholder(_) => false,
+        At::Null | At::Container(_) | At::Escaped(..) => None,
     }
 }

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::grams::Grams;
-use crate::{
-    fold::fold_into,
-    op::{Case, How, Number, Op},
-};
+use super::inside::Inside;
+use crate::op::{Case, How, Number, Op};
 
 /// What is asked of one field, by local ask.
 #[derive(Debug, Default)]
@@ -24,7 +21,7 @@ struct Texts {
     equal: HashMap<Box<str>, u32>,
     front: Trie,
     back: Trie,
-    inside: Option<Grams>,
+    inside: Option<Inside>,
 }
 
 impl Table {
@@ -56,6 +53,7 @@ impl Table {
                 | Op::Null
                 | Op::FieldRef { .. }
                 | Op::Time { .. }
+                | Op::Array(_)
                 | Op::Placeholder(_) => {}
             }
         }
@@ -71,11 +69,16 @@ impl Table {
         self.folded.is_empty() && self.cased.is_empty() && self.numbers.is_empty()
     }
 
-    /// Hands to `holds` every ask that holds for `text`, some perhaps twice.
-    pub(super) fn find(&self, text: &str, buffer: &mut String, holds: &mut impl FnMut(u32)) {
+    /// Whether it asks anything of the folded text.
+    pub(super) fn reads_folded(&self) -> bool {
+        !self.folded.is_empty()
+    }
+
+    /// Hands to `holds` every ask that holds for `text`, some perhaps twice. `folded` is the same
+    /// text folded, where [`Table::reads_folded`].
+    pub(super) fn find(&self, text: &str, folded: &str, holds: &mut impl FnMut(u32)) {
         if !self.folded.is_empty() {
-            fold_into(text, buffer);
-            self.folded.find(buffer, holds);
+            self.folded.find(folded, holds);
         }
         if !self.cased.is_empty() {
             self.cased.find(text, holds);
@@ -95,7 +98,7 @@ impl Texts {
         let mut inside = of(How::Contains)
             .map(|(_, text, ask)| (*text, *ask))
             .peekable();
-        let inside = inside.peek().is_some().then(|| Grams::new(inside));
+        let inside = inside.peek().is_some().then(|| Inside::new(inside));
         Self {
             equal: of(How::Equals)
                 .map(|(_, text, ask)| (Box::from(*text), *ask))
@@ -122,7 +125,7 @@ impl Texts {
         self.front.walk(text.bytes(), holds);
         self.back.walk(text.bytes().rev(), holds);
         if let Some(inside) = &self.inside {
-            inside.find(text, holds);
+            inside.find(text, &mut |ask, _| holds(ask));
         }
     }
 }
@@ -226,7 +229,7 @@ mod tests {
             let id = |op: &Op| ops.iter().position(|o| o == op).unwrap() as u32;
             let table = Table::new(ops.iter().map(|op| (op, id(op))));
             let mut got = Vec::new();
-            table.find(&text, &mut String::new(), &mut |ask| got.push(ask));
+            table.find(&text, &folded(&text), &mut |ask| got.push(ask));
             got.sort_unstable();
             got.dedup();
             let mut want: Vec<u32> = ops

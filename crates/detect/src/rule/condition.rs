@@ -102,9 +102,9 @@ pub(super) fn read(
 }
 
 /// A word or bracket, with its character offset.
-type Token<'a> = (usize, &'a str);
+pub(super) type Token<'a> = (usize, &'a str);
 
-fn tokens(text: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut out = Vec::new();
     let mut start: Option<(usize, usize)> = None;
     for (chars, (at, c)) in text.char_indices().enumerate() {
@@ -351,7 +351,7 @@ impl<'a> Parser<'a> {
 }
 
 /// Wildcards `*` at any place in the names of selections.
-fn like(pattern: &str, name: &str) -> bool {
+pub(super) fn like(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else {
         return false;

@@ -1,15 +1,45 @@
 //! Selections: maps, lists, keywords (Sigma 2.1, "Detection").
 
-use super::condition::{self, Condition};
+use super::{
+    array,
+    condition::{self, Condition},
+    pipeline::ALTERNATIVE,
+};
 use crate::{
     diagnostics::{Report, code},
     modifier::{self, Chain, Join, Lists, Negation, Operator},
     op::{How, Op},
-    yaml::{Kind, Node, Typed},
+    yaml::{Kind, Node, Scalar, Style, Typed},
 };
 
 /// Most operators of one rule.
 const MAX_OPS: usize = 100_000;
+
+/// What a detection is read with.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(super) lists: &'a Lists,
+    pub(super) brackets: Brackets,
+}
+
+/// What brackets in a field name are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Brackets {
+    /// A part of the name.
+    Literal,
+    /// Selectors of array members, from version 3 of the specification on.
+    Select,
+    /// The same, in a view that has no arrays of objects.
+    Refuse,
+}
+
+/// Brackets as letters, and placeholders from `lists`.
+pub(crate) fn given(lists: &Lists) -> Given<'_> {
+    Given {
+        lists,
+        brackets: Brackets::Literal,
+    }
+}
 
 /// The detection section of a rule.
 #[derive(Debug, Clone)]
@@ -51,7 +81,7 @@ pub(crate) struct Item {
     pub(crate) absent: bool,
 }
 
-pub(super) fn read(node: &Node, lists: &Lists, report: &mut Report) -> Option<Detection> {
+pub(crate) fn read(node: &Node, given: Given, report: &mut Report) -> Option<Detection> {
     let Some(entries) = node.map() else {
         report.error(
             code::WRONG_TYPE,
@@ -69,7 +99,7 @@ pub(super) fn read(node: &Node, lists: &Lists, report: &mut Report) -> Option<De
         if matches!(name, "condition" | "timeframe") {
             continue;
         }
-        if let Some(selection) = selection(key, value, lists, report) {
+        if let Some(selection) = selection(key, value, given, report) {
             ops += weigh(&selection);
             selections.push((name.to_owned(), selection));
         }
@@ -115,37 +145,82 @@ fn weigh(selection: &Selection) -> usize {
     }
 }
 
-fn selection(key: &Node, value: &Node, lists: &Lists, report: &mut Report) -> Option<Selection> {
+pub(super) fn selection(
+    key: &Node,
+    value: &Node,
+    given: Given,
+    report: &mut Report,
+) -> Option<Selection> {
     match &value.kind {
         Kind::Map(entries) if entries.is_empty() => empty(key, report),
         Kind::List(items) if items.is_empty() => empty(key, report),
         Kind::Map(entries) => {
             let mut parts = Vec::with_capacity(entries.len());
             for (key, value) in entries {
-                parts.push(Selection::Item(item(key, value, lists, report)?));
+                parts.push(entry(key, value, given, report)?);
             }
             Some(Selection::All(parts))
         }
         Kind::List(items) if items.iter().all(|i| i.scalar().is_some()) => {
-            keywords(items, lists, report).map(Selection::Item)
+            keywords(items, given, report).map(Selection::Item)
         }
         Kind::List(items) => {
             let mut parts = Vec::with_capacity(items.len());
             for item in items {
                 parts.push(match item.scalar() {
                     Some(_) => {
-                        Selection::Item(keywords(std::slice::from_ref(item), lists, report)?)
+                        Selection::Item(keywords(std::slice::from_ref(item), given, report)?)
                     }
-                    None => selection(key, item, lists, report)?,
+                    None => selection(key, item, given, report)?,
                 });
             }
             Some(Selection::Any(parts))
         }
         Kind::Scalar(s) if s.typed() == Typed::Null => empty(key, report),
         Kind::Scalar(_) => {
-            keywords(std::slice::from_ref(value), lists, report).map(Selection::Item)
+            keywords(std::slice::from_ref(value), given, report).map(Selection::Item)
         }
     }
+}
+
+/// A key of a map and what stands under it.
+pub(super) fn entry(
+    key: &Node,
+    value: &Node,
+    given: Given,
+    report: &mut Report,
+) -> Option<Selection> {
+    if given.brackets == Brackets::Literal {
+        return alternatives(key, value, given, report);
+    }
+    match array::read(key, value, given, report)? {
+        array::Read::Plain(key) => alternatives(&key, value, given, report),
+        array::Read::Selects(selection) => Some(selection),
+    }
+}
+
+/// An item; several of which any may hold where a pipeline gave the field several names.
+fn alternatives(key: &Node, value: &Node, given: Given, report: &mut Report) -> Option<Selection> {
+    let text = key.text().unwrap_or_default();
+    if !text.contains(ALTERNATIVE) {
+        return item(key, value, given.lists, report).map(Selection::Item);
+    }
+    let (fields, modifiers) = match text.split_once('|') {
+        Some((fields, modifiers)) => (fields, format!("|{modifiers}")),
+        None => (text, String::new()),
+    };
+    let mut parts = Vec::new();
+    for field in fields.split(ALTERNATIVE) {
+        let key = Node {
+            span: key.span,
+            kind: Kind::Scalar(Scalar {
+                text: format!("{field}{modifiers}"),
+                style: Style::Block,
+            }),
+        };
+        parts.push(Selection::Item(item(&key, value, given.lists, report)?));
+    }
+    Some(Selection::Any(parts))
 }
 
 fn empty<T>(key: &Node, report: &mut Report) -> Option<T> {
@@ -161,7 +236,7 @@ fn empty<T>(key: &Node, report: &mut Report) -> Option<T> {
     None
 }
 
-fn keywords(items: &[Node], lists: &Lists, report: &mut Report) -> Option<Item> {
+fn keywords(items: &[Node], given: Given, report: &mut Report) -> Option<Item> {
     let chain = Chain {
         operator: Operator::Text,
         how: Some(How::Contains),
@@ -178,7 +253,7 @@ fn keywords(items: &[Node], lists: &Lists, report: &mut Report) -> Option<Item> 
             item,
             &chain,
             How::Contains,
-            lists,
+            given.lists,
             report,
         )?);
     }
@@ -191,7 +266,7 @@ fn keywords(items: &[Node], lists: &Lists, report: &mut Report) -> Option<Item> 
     })
 }
 
-fn item(key: &Node, value: &Node, lists: &Lists, report: &mut Report) -> Option<Item> {
+pub(super) fn item(key: &Node, value: &Node, lists: &Lists, report: &mut Report) -> Option<Item> {
     if key.text().is_none() {
         report.error(code::WRONG_TYPE, key.span, "a field name must be text", "");
         return None;

@@ -1,19 +1,25 @@
 //! Rules as written: metadata, detections, correlations, samples.
 
+mod action;
+mod array;
 mod condition;
 mod correlation;
 mod detection;
+mod filter;
 mod meta;
 mod parse;
+mod pipeline;
 mod sample;
 
 pub use correlation::{Aggregate, Threshold};
-pub use parse::{Options, parse_rules};
+pub use parse::{Options, parse_lists, parse_rules};
+pub use pipeline::{Pipeline, parse_pipeline};
 pub use sample::{Expect, Sample, SampleEvent};
 
 pub(crate) use condition::Condition;
-pub(crate) use correlation::Correlation;
-pub(crate) use detection::{Detection, Field, Item, Selection};
+pub(crate) use correlation::{Correlation, Judged, Timing, WindowMode, read_timespan};
+pub(crate) use detection::{Detection, Field, Item, Selection, given, read as read_detection};
+pub(crate) use filter::{Filter, apply as apply_filters};
 pub(crate) use meta::json_to_norm;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -34,6 +40,8 @@ pub(crate) enum Body {
     Detection(Arc<Detection>),
     /// A correlation over the events of other rules.
     Correlation(Arc<Correlation>),
+    /// A condition added to other rules; gone once it is added.
+    Filter(Arc<Filter>),
 }
 
 impl Document {
@@ -46,6 +54,20 @@ impl Document {
     #[must_use]
     pub fn is_correlation(&self) -> bool {
         matches!(self.body, Body::Correlation(_))
+    }
+    /// Whether it is a condition for other rules (Sigma 2.1, filters), which an engine adds to them
+    /// and does not list.
+    #[must_use]
+    pub fn is_filter(&self) -> bool {
+        matches!(self.body, Body::Filter(_))
+    }
+    /// Names and ids of the rules that it cannot do without; none for a rule over one event.
+    #[must_use]
+    pub fn references(&self) -> Vec<&str> {
+        match &self.body {
+            Body::Detection(_) | Body::Filter(_) => Vec::new(),
+            Body::Correlation(spec) => spec.rules.iter().map(|r| r.text.as_str()).collect(),
+        }
     }
 }
 

@@ -11,14 +11,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod array;
 mod codes;
 mod corpus;
 mod correlate;
 mod differential;
 mod equivalence;
 mod findings;
+mod layout;
 mod load;
+mod modifiers;
 mod mutation;
+mod oracle;
+mod pipeline;
+mod practice;
 mod reference;
 mod regression;
+mod reload;
 mod semantics;
+mod snapshot;

@@ -3,7 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
 use ureq::http::Request;
-use watchfloor_types::{EffectKey, Timestamp};
+use url::Url;
+use watchfloor_types::{EffectKey, Secret, Timestamp};
 
 use crate::target::Channel;
 
@@ -15,18 +16,32 @@ pub(crate) fn request(
     body: &serde_json::Value,
     now: Timestamp,
 ) -> Result<Request<Vec<u8>>, String> {
-    let body = body.to_string();
-    let id = message_id(key);
+    let secret = channel.secret.as_ref();
+    signed(
+        &channel.url,
+        secret,
+        &message_id(key),
+        body.to_string(),
+        now,
+    )
+}
+
+/// A signed request. `id` has no dot: the signed text is cut at dots.
+pub(crate) fn signed(
+    url: &Url,
+    secret: Option<&Secret<Vec<u8>>>,
+    id: &str,
+    body: String,
+    now: Timestamp,
+) -> Result<Request<Vec<u8>>, String> {
     let seconds = now.as_second();
-    let mut request = Request::post(channel.url.as_str())
+    let mut request = Request::post(url.as_str())
         .header("content-type", "application/json")
-        .header("webhook-id", &id)
+        .header("webhook-id", id)
         .header("webhook-timestamp", seconds);
-    if let Some(secret) = &channel.secret {
-        request = request.header(
-            "webhook-signature",
-            signature(secret.reveal(), &id, seconds, &body),
-        );
+    if let Some(secret) = secret {
+        let signature = signature(secret.reveal(), id, seconds, &body);
+        request = request.header("webhook-signature", signature);
     }
     request.body(body.into_bytes()).map_err(|e| e.to_string())
 }

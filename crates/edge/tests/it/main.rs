@@ -8,7 +8,9 @@ mod effects;
 mod hostile;
 mod intake;
 mod listening;
+mod output;
 mod protocols;
+mod receivers;
 mod server;
 mod tls;
 

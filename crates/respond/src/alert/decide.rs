@@ -9,6 +9,7 @@ use super::{Alert, Entry, Input, Status, WINDOW, grouping};
 use crate::{
     Decision, Refusal, State,
     permit::{WORKERS, permit, said},
+    rule,
 };
 
 pub(crate) fn decide(
@@ -126,7 +127,17 @@ pub(crate) fn on_findings(state: &State, findings: Vec<Finding>, now: Timestamp)
     let mut all = Decision::nothing();
     let mut batch = Batch::default();
     for finding in findings {
-        if state.alerts.of_finding(finding.id).is_some() || !batch.taken.insert(finding.id) {
+        if state.alerts.of_finding(finding.id).is_some()
+            || state.rules.holds(finding.id)
+            || !batch.taken.insert(finding.id)
+        {
+            continue;
+        }
+        if let Some(because) = rule::because(state, &finding, now) {
+            all.entries.push(crate::Entry::Rule(rule::Entry::Held {
+                finding: Box::new(finding),
+                because,
+            }));
             continue;
         }
         let key = grouping::of(&finding);

@@ -39,7 +39,9 @@ pub(super) fn react(state: &State, entry: &crate::Entry) -> Decision {
         | crate::Entry::Oncall(_)
         | crate::Entry::Obligation(_)
         | crate::Entry::Comms(_)
-        | crate::Entry::Exercise(_) => {}
+        | crate::Entry::Exercise(_)
+        | crate::Entry::Rule(_)
+        | crate::Entry::Suppression(_) => {}
     }
     all
 }

@@ -438,7 +438,9 @@ pub(super) fn react(state: &State, entry: &crate::Entry, now: Timestamp) -> Deci
         | crate::Entry::Oncall(_)
         | crate::Entry::Obligation(_)
         | crate::Entry::Comms(_)
-        | crate::Entry::Exercise(_) => return Decision::nothing(),
+        | crate::Entry::Exercise(_)
+        | crate::Entry::Rule(_)
+        | crate::Entry::Suppression(_) => return Decision::nothing(),
     };
     let mut all = Decision::nothing();
     let Some(play) = state.exercises.get(exercise) else {

@@ -116,7 +116,9 @@ pub(crate) fn react(state: &State, entry: &crate::Entry, now: Timestamp) -> Deci
         | crate::Entry::Oncall(_)
         | crate::Entry::Obligation(_)
         | crate::Entry::Comms(_)
-        | crate::Entry::Exercise(_) => {}
+        | crate::Entry::Exercise(_)
+        | crate::Entry::Rule(_)
+        | crate::Entry::Suppression(_) => {}
     }
     all
 }

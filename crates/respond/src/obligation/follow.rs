@@ -35,7 +35,9 @@ pub(crate) fn react(state: &State, entry: &crate::Entry, now: Timestamp) -> Deci
         | crate::Entry::Run(_)
         | crate::Entry::Oncall(_)
         | crate::Entry::Comms(_)
-        | crate::Entry::Exercise(_) => {}
+        | crate::Entry::Exercise(_)
+        | crate::Entry::Rule(_)
+        | crate::Entry::Suppression(_) => {}
     }
     all
 }

@@ -322,7 +322,9 @@ pub(crate) fn react(state: &State, entry: &crate::Entry, now: Timestamp) -> Deci
         | crate::Entry::Oncall(_)
         | crate::Entry::Obligation(_)
         | crate::Entry::Comms(_)
-        | crate::Entry::Exercise(_) => Decision::nothing(),
+        | crate::Entry::Exercise(_)
+        | crate::Entry::Rule(_)
+        | crate::Entry::Suppression(_) => Decision::nothing(),
     }
 }
 

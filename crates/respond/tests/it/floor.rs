@@ -173,18 +173,20 @@ impl Floor {
 
     /// The state rebuilt from the journal equals the state that was built by deciding.
     pub(crate) fn check_replay(&self) {
-        let rebuilt = replay(&self.entries);
+        let rebuilt = replay(&self.state, &self.entries);
         assert_eq!(rebuilt.alerts, self.state.alerts);
         assert_eq!(rebuilt.incidents, self.state.incidents);
         assert_eq!(rebuilt.runs, self.state.runs);
         assert_eq!(rebuilt.oncall, self.state.oncall);
+        assert_eq!(rebuilt.rules, self.state.rules);
+        assert_eq!(rebuilt.suppressions, self.state.suppressions);
         assert_eq!(rebuilt.applied(), self.state.applied());
     }
 }
 
 /// The state after these entries, each read back from its JSON form.
-pub(crate) fn replay(entries: &[(Entry, Timestamp)]) -> State {
-    let mut state = State::new(content());
+pub(crate) fn replay(like: &State, entries: &[(Entry, Timestamp)]) -> State {
+    let mut state = State::new(Arc::clone(&like.content));
     for (entry, at) in entries {
         let text = serde_json::to_string(entry).unwrap();
         let read: Entry = serde_json::from_str(&text).unwrap();

@@ -23,7 +23,7 @@ fn every_kind_of_entry_has_a_line() {
         .lines()
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
-    for module in ["alert", "incident", "run", "oncall"] {
+    for module in ["alert", "incident", "run", "oncall", "rule", "suppression"] {
         let seen: BTreeSet<&str> = lines
             .iter()
             .filter(|line| line["module"] == module)

@@ -20,4 +20,5 @@ mod floor;
 mod golden;
 mod lantern;
 mod oncall;
+mod rules;
 mod runbook;

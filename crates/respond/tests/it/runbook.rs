@@ -558,7 +558,7 @@ fn a_crash_at_any_boundary_loses_no_step_and_repeats_no_recorded_effect() {
         (begins + 1..=whole.entries.len()).flat_map(|cut| [(cut, whole.now), (cut, at(30))])
     {
         let prefix = &whole.entries[..cut];
-        let mut state = replay(prefix);
+        let mut state = replay(&whole.state, prefix);
         let recorded: BTreeSet<String> = recorded(prefix);
         let mut done = BTreeMap::new();
         go_on(&mut state, now, &mut done);

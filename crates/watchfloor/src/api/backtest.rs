@@ -170,7 +170,7 @@ fn note(into: &mut Hits, finding: &Finding, width: i64) {
 }
 
 /// One rule's logsource narrows what is read; several read everything.
-fn narrow(rulebook: &Rulebook) -> Result<Filter, Problem> {
+pub(crate) fn narrow(rulebook: &Rulebook) -> Result<Filter, Problem> {
     let [only] = rulebook.engine.documents() else {
         return Ok(Filter::all());
     };

@@ -49,7 +49,40 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         .route("/api/v1/dead-letters", get(super::dead::list))
         .route("/api/v1/dead-letters/replay", post(super::dead::replay))
         .route("/api/v1/dead-letters/{id}", get(super::dead::show))
-        .route("/api/v1/rules", get(rules))
+        .route("/api/v1/outputs", get(super::outputs::list))
+        .route("/api/v1/outputs/{name}/test", post(super::outputs::test))
+        .route("/api/v1/outputs/{name}/pause", post(super::outputs::pause))
+        .route(
+            "/api/v1/outputs/{name}/resume",
+            post(super::outputs::resume),
+        )
+        .route("/api/v1/output-dead-letters", get(super::outputs::dead))
+        .route(
+            "/api/v1/output-dead-letters/replay",
+            post(super::outputs::replay),
+        )
+        .route(
+            "/api/v1/output-dead-letters/{output}/{id}",
+            get(super::outputs::show),
+        )
+        .route(
+            "/api/v1/rules",
+            get(super::rules::list).post(super::rules::push),
+        )
+        .route("/api/v1/rules/check", post(super::rules::check))
+        .route("/api/v1/rules/{id}", get(super::rules::show))
+        .route(
+            "/api/v1/rules/{id}/versions/{version}",
+            get(super::rules::version),
+        )
+        .route("/api/v1/rules/{id}/diff", get(super::rules::diff))
+        .route("/api/v1/findings", get(super::rules::findings))
+        .route("/api/v1/suppressions", get(super::suppressions::list))
+        .route(
+            "/api/v1/suppressions/preview",
+            post(super::suppressions::try_out),
+        )
+        .route("/api/v1/suppressions/{id}", get(super::suppressions::show))
         .route("/api/v1/rules/backtest", post(super::backtest::backtest))
         .route("/api/v1/runbooks", get(runbooks))
         .route("/api/v1/indicators", get(indicators))
@@ -93,7 +126,23 @@ pub(crate) fn router() -> Router<Arc<Floor>> {
         super::dead::list,
         super::dead::show,
         super::dead::replay,
-        rules,
+        super::outputs::list,
+        super::outputs::test,
+        super::outputs::pause,
+        super::outputs::resume,
+        super::outputs::dead,
+        super::outputs::show,
+        super::outputs::replay,
+        super::rules::list,
+        super::rules::push,
+        super::rules::check,
+        super::rules::show,
+        super::rules::version,
+        super::rules::diff,
+        super::rules::findings,
+        super::suppressions::list,
+        super::suppressions::show,
+        super::suppressions::try_out,
         super::backtest::backtest,
         runbooks,
         indicators,
@@ -132,7 +181,7 @@ async fn health(State(floor): State<Arc<Floor>>) -> Json<Value> {
         (false, false) => "ok",
     };
     Json(
-        json!({"status": status, "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight()}),
+        json!({"status": status, "version": env!("CARGO_PKG_VERSION"), "journal": floor.journal(), "in_flight": floor.in_flight(), "outputs": floor.outputs.health(floor.journal())}),
     )
 }
 
@@ -331,17 +380,6 @@ async fn sources(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<
             "id": s.id(), "title": s.title(), "owner": s.owner(), "formats": s.formats(), "logsources": s.logsources(),
             "events": f.events, "dead_letters": f.dead, "leaves": f.leaves, "unknown_leaves": f.unknown, "last": f.last, "lag_ms": f.lag_ms,
         })
-    });
-    Json(all.collect())
-}
-
-/// Rules and correlations in force.
-#[utoipa::path(get, path = "/api/v1/rules", tag = "rules", responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
-async fn rules(State(floor): State<Arc<Floor>>, Caller(_who): Caller) -> Json<Vec<Value>> {
-    let rulebook = floor.rulebook();
-    let all = rulebook.engine.documents().iter().map(|d| {
-        let m = d.meta();
-        json!({"id": m.id(), "title": m.title(), "severity": m.severity(), "logsource": m.logsource(), "techniques": m.techniques(), "tags": m.tags(), "owner": m.owner(), "runbook": m.runbook(), "samples": m.samples().len(), "correlation": d.is_correlation(), "file": m.place().file})
     });
     Json(all.collect())
 }

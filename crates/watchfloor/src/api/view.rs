@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use watchfloor_respond::{
     Need, State,
-    alert::Alert,
+    alert::{self, Alert},
     comms::Draft,
     exercise,
     incident::Incident,
@@ -26,6 +26,8 @@ pub(crate) struct AlertView {
     pub severity: String,
     /// `new`, `acknowledged`, `closed` or `merged`.
     pub status: &'static str,
+    /// What a person concluded, where it is closed: `true-positive`, `false-positive`, `benign` and so on.
+    pub verdict: Option<String>,
     /// Why its findings are together.
     pub reason: String,
     /// Whose it is.
@@ -59,6 +61,12 @@ pub(crate) fn alert(state: &State, alert: &Alert, most: usize) -> AlertView {
         title: alert.title.clone(),
         severity: alert.severity.to_string(),
         status: alert.status_word(),
+        verdict: match &alert.status {
+            alert::Status::Closed { verdict, .. } => Some(verdict.to_string()),
+            alert::Status::New
+            | alert::Status::Acknowledged { .. }
+            | alert::Status::Merged { .. } => None,
+        },
         reason: alert.grouping.to_string(),
         tenant: alert.tenant().to_string(),
         incident: state.incidents.of_alert(alert.id).map(|i| i.id.to_string()),

@@ -66,7 +66,11 @@ fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
         ..context.overrides.clone()
     };
     let settings = match Settings::load(&overrides)? {
-        Ok(settings) => settings,
+        // Whoever tries the demo does not want it in their SIEM.
+        Ok(settings) => Settings {
+            outputs: Vec::new(),
+            ..settings
+        },
         Err(errors) => {
             context.out.diagnostics(&errors, &|_| None);
             return Ok(Exit::BadInput);

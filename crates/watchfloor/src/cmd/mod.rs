@@ -5,16 +5,19 @@ mod ask;
 mod bench;
 mod client;
 mod content;
+mod cycle;
 mod demo;
 mod event;
 mod input;
 mod intel;
+mod outputs;
 mod reference;
 mod remote;
 mod report;
 mod rule;
 mod runs;
 mod serve;
+mod suppression;
 
 use std::path::PathBuf;
 
@@ -66,7 +69,10 @@ pub(crate) static ROWS: &[&[Row]] = &[
     access::ROWS,
     event::ROWS,
     rule::ROWS,
+    cycle::ROWS,
+    suppression::ROWS,
     intel::ROWS,
+    outputs::ROWS,
     report::ROWS,
     content::ROWS,
     bench::ROWS,
@@ -139,7 +145,12 @@ static NOUNS: &[(&str, &str)] = &[
         "dead-letter",
         "Records that could not be understood: list, show, replay",
     ),
-    ("rule", "Sigma rules: list, lint, test, run"),
+    (
+        "rule",
+        "Sigma rules: list, lint, test, run; their stages and versions",
+    ),
+    ("suppression", "Findings that are known, hidden for a while"),
+    ("finding", "Matches of rules, correlations and indicators"),
     ("alert", "Grouped findings that ask a person to look"),
     ("incident", "Incidents: facts, status, timeline"),
     ("runbook", "Procedures: list, lint, start"),
@@ -149,6 +160,14 @@ static NOUNS: &[(&str, &str)] = &[
     ("exercise", "Exercises: list, start, report"),
     ("intel", "Threat intelligence"),
     ("indicator", "Indicators and sightings"),
+    (
+        "output",
+        "Where findings, alerts and incidents go: list, test, pause, resume",
+    ),
+    (
+        "dead",
+        "What receivers refused for good: list, show, replay",
+    ),
     ("report", "Documents from live state"),
     ("content", "Everything under content/: lint and test"),
     ("config", "Settings"),

@@ -70,7 +70,6 @@ pub(super) const ROWS: &[Row] = &[
             ask(x, &[], |c| c.post("/api/v1/dead-letters/replay", &body))
         },
     },
-    list!("rule", "list", "Rules and correlations in force", "/api/v1/rules", ["id" => "/id", "severity" => "/severity", "title" => "/title", "techniques" => "/techniques", "samples" => "/samples"]),
     list!("alert", "list", "Alerts, newest first", "/api/v1/alerts", ["id" => "/id", "severity" => "/severity", "status" => "/status", "title" => "/title", "first seen" => "/first_seen"]),
     show!("alert", "One alert with its findings", "/api/v1/alerts"),
     Row {

@@ -182,7 +182,7 @@ fn beside(state: &State, alert: &Alert, filter: &Filter, csrf: &str) -> Markup {
                     summary { "Close with a verdict" }
                     (act(csrf, "alert", "close", &format!("/alerts/{id}"), &html! {
                         (hidden("alert", &id))
-                        div.field { label for="verdict" { "Verdict" } select #verdict name="verdict" { @for v in Verdict::ALL { option value=(v) { (v) } } } }
+                        div.field { label for="verdict" { "Verdict" } select #verdict name="verdict" required { option value="" { "choose…" } @for v in Verdict::ALL { option value=(v) { (v) } } } }
                         (text_field("reason", "Reason"))
                         button type="submit" { "Close alert" }
                     }))
@@ -192,6 +192,7 @@ fn beside(state: &State, alert: &Alert, filter: &Filter, csrf: &str) -> Markup {
                     (act(csrf, "alert", "comment", &format!("/alerts/{id}"), &html! { (hidden("alert", &id)) (text_field("text", "Comment")) button.quiet type="submit" { "Add" } }))
                 }
             }
+            p { a href={ "/suppressions/new?alert=" (id) } { "Suppress like this" } }
             h3 { "Findings" }
             ul.plain {
                 @for finding in alert.findings.iter().rev().take(50) {
@@ -201,7 +202,7 @@ fn beside(state: &State, alert: &Alert, filter: &Filter, csrf: &str) -> Markup {
                             p.dim {
                                 @match finding.kind { FindingKind::Rule => "rule ", FindingKind::Correlation => "correlation ", FindingKind::Indicator => "indicator " }
                                 @if finding.kind == FindingKind::Indicator { code { (finding.rule.id) } } @else { a href={ "/rules/" (finding.rule.id) } { (finding.rule.id) } }
-                                " version " code { (finding.rule.version) } " from " (finding.source) " · " (finding.tlp)
+                                " version " code { (finding.rule.version) } " from " (finding.source) " · " (finding.tlp) " · " a href={ "/suppressions/new?alert=" (id) "&finding=" (finding.id) } { "suppress findings like this one" }
                             }
                             @for m in &finding.matched {
                                 p { code { (m.field) } " " (m.predicate) br; mark { (m.value) } }

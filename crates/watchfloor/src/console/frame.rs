@@ -53,12 +53,17 @@ static NAVIGATION: &[(&str, &[Place])] = &[
         "Prepare",
         &[
             ("/rules", "Rules", "g r"),
+            ("/suppressions", "Suppressions", ""),
             ("/exercises", "Exercises", "g e"),
         ],
     ),
     (
         "Run",
-        &[("/sources", "Sources", ""), ("/settings", "Settings", "")],
+        &[
+            ("/sources", "Sources", ""),
+            ("/outputs", "Outputs", ""),
+            ("/settings", "Settings", ""),
+        ],
     ),
 ];
 

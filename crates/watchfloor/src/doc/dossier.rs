@@ -41,6 +41,8 @@ pub(crate) fn build(floor: &Floor, journal: u64, now: Timestamp) -> Document {
     blocks.extend(kpis(&state, now));
     blocks.push(heading("8 Exercises"));
     blocks.push(exercises(&state));
+    blocks.push(heading("9 Outputs"));
+    blocks.push(outputs(floor));
     Document {
         title: "SOC integration dossier for AI systems".to_owned(),
         subtitle: Some(format!("Data cut: journal entry {journal}, {}", time(now))),
@@ -55,6 +57,36 @@ pub(crate) fn build(floor: &Floor, journal: u64, now: Timestamp) -> Document {
         blocks,
         evidence: Vec::new(),
     }
+}
+
+/// Where findings, alerts and incidents go.
+fn outputs(floor: &Floor) -> Block {
+    let rows = floor.outputs.iter().map(|line| {
+        let settings = &line.settings;
+        let kinds: Vec<&str> = settings.wants.kinds.iter().map(|k| k.as_str()).collect();
+        vec![
+            settings.name.clone(),
+            settings.to.shown(),
+            format!("{}, {}", settings.kind.as_str(), settings.format),
+            kinds.join(", "),
+            settings.wants.min_severity.to_string(),
+            settings.wants.max_tlp.to_string(),
+            line.state().to_owned(),
+        ]
+    });
+    table(
+        "Where findings, alerts and incidents go",
+        &[
+            "Output",
+            "To",
+            "Kind, format",
+            "Gets",
+            "From",
+            "Up to",
+            "State",
+        ],
+        rows.collect(),
+    )
 }
 
 fn sources(floor: &Floor) -> Block {

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod intake;
+mod outputs;
 mod performer;
 mod player;
 pub(crate) mod processor;
@@ -11,6 +12,7 @@ mod sighting;
 mod start;
 
 pub(crate) use intake::FloorIntake;
+pub(crate) use outputs::{Again as OutputAgain, Line as OutputLine, Standing as OutputStanding};
 pub(crate) use player::Seen;
 pub(crate) use processor::{SYSTEM, SourceFigures};
 pub(crate) use responder::{Decided, Denied, Job};
@@ -20,7 +22,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -32,7 +34,7 @@ use watchfloor_respond::{Entry, Input, State};
 use watchfloor_store::Store;
 use watchfloor_types::{Actor, Effect, IndicatorMatch, SourceId, Timestamp};
 
-use crate::{clock::Clock, content::Files, rulebook::Rulebook, settings::Settings};
+use crate::{clock::Clock, content::Files, rulebook::Rulebook, rules::Units, settings::Settings};
 
 /// Everything that runs. Shared by all tasks and threads.
 pub(crate) struct Floor {
@@ -42,6 +44,10 @@ pub(crate) struct Floor {
     pub clock: Clock,
     /// Content as text, for lint and diagnostics.
     pub files: Files,
+    /// Rules of the content files.
+    pub units: Units,
+    /// Journal number that the rules in force are of.
+    pub rules_at: tokio::sync::watch::Sender<u64>,
     /// Mappings.
     pub sources: Sources,
     /// Events.
@@ -66,11 +72,15 @@ pub(crate) struct Floor {
     pub emissions: AtomicUsize,
     /// Figures by source since the start.
     pub figures: Mutex<BTreeMap<SourceId, SourceFigures>>,
+    /// Set when the floor closes: detection writes down where it is, and ends.
+    pub closing: AtomicBool,
     /// Set when the server is told to stop.
     pub stopping: tokio::sync::watch::Sender<bool>,
     /// For threads of ours that have to ask the store.
     pub runtime: tokio::runtime::Handle,
     sightings: Mutex<Vec<IndicatorMatch>>,
+    /// Findings, alerts and incidents on their way to other systems.
+    pub outputs: outputs::Outputs,
 }
 
 /// Entries that became durable together.
@@ -124,6 +134,14 @@ impl Floor {
     /// Rules in force.
     pub(crate) fn rulebook(&self) -> Arc<Rulebook> {
         Arc::clone(&self.rulebook.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other rules in force. What is being matched is finished with those before.
+    pub(crate) fn set_rulebook(&self, rulebook: Rulebook) {
+        *self
+            .rulebook
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(rulebook);
     }
 
     /// Indicators in force.

@@ -12,7 +12,10 @@ use std::{
 use watchfloor_types::{Actor, Frame, Timestamp};
 
 use super::Floor;
-use crate::pipeline;
+use crate::{
+    continuity::{self, Occasion},
+    pipeline,
+};
 
 /// Above this many records on their way, senders wait before their bodies are read: what is
 /// acknowledged is through detection within a second at the rate of two cores.
@@ -123,19 +126,27 @@ pub(crate) struct SourceFigures {
     pub lag_ms: i64,
 }
 
-/// Takes frames until the floor is gone.
+/// Takes frames until the floor closes.
 pub(crate) fn run(floor: &Floor, frames: &Frames) {
     let mut worker = pipeline::Worker::new();
-    pipeline::warm(floor, &mut worker);
+    continuity::resume(floor, &mut worker);
     loop {
         let mut round = Vec::new();
         let mut records = 0;
-        match frames.arriving.recv_timeout(Duration::from_millis(500)) {
+        match frames.arriving.recv_timeout(Duration::from_millis(100)) {
             Ok(frame) => {
                 records += weight(&frame);
                 round.push(frame);
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => continue,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                pipeline::idle(floor, &mut worker);
+                if floor.closing.load(Ordering::Acquire) {
+                    continuity::save(floor, &mut worker, Occasion::End);
+                    return;
+                }
+                continuity::save(floor, &mut worker, Occasion::Idle);
+                continue;
+            }
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
         while records < ROUND_RECORDS {
@@ -146,6 +157,7 @@ pub(crate) fn run(floor: &Floor, frames: &Frames) {
             round.push(frame);
         }
         pipeline::process(floor, &mut worker, round);
+        continuity::save(floor, &mut worker, Occasion::Round);
         frames.records.fetch_sub(records, Ordering::AcqRel);
         frames.through.notify_waiters();
     }

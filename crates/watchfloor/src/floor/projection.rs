@@ -27,7 +27,9 @@ pub(super) fn project(
             | Entry::Oncall(_)
             | Entry::Obligation(_)
             | Entry::Comms(_)
-            | Entry::Exercise(_) => {}
+            | Entry::Exercise(_)
+            | Entry::Rule(_)
+            | Entry::Suppression(_) => {}
         }
     }
     for id in alerts {

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicU64, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc as std_mpsc,
     },
     thread::JoinHandle,
@@ -23,11 +23,20 @@ use watchfloor_respond::{Entry, State};
 use watchfloor_store::Store;
 use watchfloor_types::{DeadLetter, Diagnostic, EventId, Frame, Level};
 
-use super::{Floor, catalog::StoreCatalog, performer, player, processor, responder};
-use crate::{clock::Clock, content::Files, library, rulebook::Rulebook, settings::Settings};
+use super::{Floor, catalog::StoreCatalog, outputs, performer, player, processor, responder};
+use crate::{
+    clock::Clock,
+    content::Files,
+    library,
+    rules::{self, Units},
+    settings::Settings,
+};
 
 /// Journal entries that are read at once while the state is rebuilt.
 const REPLAY: u32 = 5_000;
+
+/// How long an end waits for receivers to answer.
+const OUTPUTS_TIME: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// A floor that runs, and what it takes to end it.
 pub(crate) struct Opened {
@@ -36,6 +45,8 @@ pub(crate) struct Opened {
     /// What is wrong with the content; errors among them mean that an item is left out.
     pub diagnostics: Vec<Diagnostic>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    processing: Option<JoinHandle<()>>,
+    outputs: Vec<tokio::task::JoinHandle<()>>,
     housekeeping: Option<(std_mpsc::Sender<()>, JoinHandle<()>)>,
     /// Held while the process lives: one process per data folder.
     _lock: File,
@@ -49,15 +60,25 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let lock = lock(&dir)?;
     let files = Files::load(settings.content_dir.as_deref())?;
     let (sources, mut diagnostics) = Sources::load(&files.of("sources"));
-    let (content, wrong) = library::load(&files);
+    let (mut content, wrong) = library::load(&files);
     diagnostics.extend(wrong);
-    let rulebook = Rulebook::load(&files);
-    diagnostics.extend(rulebook.diagnostics.iter().cloned());
+    let units = Units::load(&files);
+    content.rules = units.bases();
+    content.rule_heads = units.heads();
+    content.policy = settings.policy;
 
     let store = Store::open(dir.join("state.db"))
         .await
         .with_context(|| format!("cannot open the state store in {}", dir.display()))?;
     let (state, journal) = replay(&store, State::new(Arc::new(content))).await?;
+    let rulebook = rules::assemble(rules::wanted(&state, &units), &units);
+    diagnostics.extend(rulebook.diagnostics.iter().cloned());
+    for (rule, fallen) in &rulebook.fallen {
+        tracing::error!(
+            %rule, wanted = fallen.wanted, running = ?fallen.running, why = %fallen.why,
+            "the text in force of a rule cannot be run; the last good one runs, if there is one"
+        );
+    }
     // Read before anything new can be decided: what is pending now is what the last process left.
     let pending = store
         .pending_effects()
@@ -89,10 +110,13 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
     let (frames, to_process) = processor::queue();
     let (news, _) = broadcast::channel(4_096);
     let targets = Arc::new(targets(&settings)?);
+    let outputs = outputs::Outputs::open(&settings, &store).await?;
     let floor = Arc::new(Floor {
         settings,
         clock,
         files,
+        units,
+        rules_at: tokio::sync::watch::Sender::new(journal),
         sources,
         lake,
         store,
@@ -107,9 +131,11 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ledger: player::Ledger::default(),
         emissions: AtomicUsize::new(0),
         figures: Mutex::default(),
+        closing: AtomicBool::new(false),
         stopping: tokio::sync::watch::Sender::new(false),
         runtime: tokio::runtime::Handle::current(),
         sightings: Mutex::default(),
+        outputs,
     });
 
     // What was accepted and not yet in files comes before anything new.
@@ -119,7 +145,7 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
             .push(frame.context("cannot read the write-ahead log")?);
     }
     let worker = Arc::clone(&floor);
-    std::thread::Builder::new()
+    let processing = std::thread::Builder::new()
         .name("process".into())
         .spawn(move || or_end("detection", || processor::run(&worker, &to_process)))
         .context("cannot start a thread")?;
@@ -141,13 +167,24 @@ pub(crate) async fn open(settings: Settings, clock: Clock) -> anyhow::Result<Ope
         ),
         task("emitter", player::emitter(Arc::clone(&floor))),
         task("ticker", player::ticker(Arc::clone(&floor))),
+        task(
+            "rules",
+            rules::keeper::run(Arc::clone(&floor), floor.news()),
+        ),
         task("sightings", super::sighting::keeper(Arc::clone(&floor))),
     ];
+    let outputs = floor
+        .outputs
+        .iter()
+        .map(|line| task("output", outputs::run(Arc::clone(&floor), Arc::clone(line))))
+        .collect();
     performer::resume(&floor, pending).await;
     Ok(Opened {
         floor,
         diagnostics,
         tasks,
+        processing: Some(processing),
+        outputs,
         housekeeping: Some((stop, housekeeping)),
         _lock: lock,
     })
@@ -206,7 +243,23 @@ impl Opened {
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        for task in &self.tasks {
+        self.floor.closing.store(true, Ordering::Release);
+        if let Some(thread) = self.processing.take()
+            && tokio::task::spawn_blocking(move || thread.join().is_ok())
+                .await
+                .is_err()
+        {
+            tracing::warn!("detection did not end in order; the next start reads stored events");
+        }
+        // What is on its way to a receiver is noted when it answers, so that the next start does not
+        // send it again; one that does not answer is not waited for.
+        self.floor.stopping.send_replace(true);
+        let through = futures_util::future::join_all(&mut self.outputs);
+        let waited = tokio::time::timeout(OUTPUTS_TIME, through).await;
+        if waited.is_err() {
+            tracing::info!("an output was cut off; the next start sends its last batch again");
+        }
+        for task in self.tasks.iter().chain(&self.outputs) {
             task.abort();
         }
         if let Some((stop, thread)) = self.housekeeping.take() {

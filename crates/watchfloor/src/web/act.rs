@@ -14,11 +14,12 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use watchfloor_respond::Input;
 
-use super::session::{Caller, Person};
+use super::session::{Caller, Person, Who};
 use crate::{
     api::problem::Problem,
     console::frame,
-    floor::{Denied, Floor},
+    floor::{Decided, Denied, Floor},
+    rules::{admit::admit, keeper},
 };
 
 /// An input as programs and forms send it: which module, what to do, and the fields of that input.
@@ -32,6 +33,8 @@ enum Wire {
     Obligation(watchfloor_respond::obligation::Input),
     Comms(watchfloor_respond::comms::Input),
     Exercise(watchfloor_respond::exercise::Input),
+    Rule(watchfloor_respond::rule::Input),
+    Suppression(watchfloor_respond::suppression::Input),
 }
 
 impl From<Wire> for Input {
@@ -44,6 +47,8 @@ impl From<Wire> for Input {
             Wire::Obligation(input) => Self::Obligation(input),
             Wire::Comms(input) => Self::Comms(input),
             Wire::Exercise(input) => Self::Exercise(input),
+            Wire::Rule(input) => Self::Rule(input),
+            Wire::Suppression(input) => Self::Suppression(input),
         }
     }
 }
@@ -65,10 +70,24 @@ pub(crate) struct DecidedView {
     pub entries: Vec<Value>,
 }
 
+impl DecidedView {
+    /// What programs get of a decision.
+    pub(crate) fn of(decided: &Decided) -> Self {
+        Self {
+            journal: decided.journal,
+            entries: decided
+                .entries
+                .iter()
+                .map(|e| serde_json::to_value(e).unwrap_or_default())
+                .collect(),
+        }
+    }
+}
+
 /// Asks for a decision.
 ///
-/// The body names the module (`alert`, `incident`, `run`, `oncall`, `obligation`, `comms`, `exercise`), what to
-/// do (`do`), and the fields of that input. The answer comes when the decision is durable.
+/// The body names the module (`alert`, `incident`, `run`, `oncall`, `obligation`, `comms`, `exercise`, `rule`,
+/// `suppression`), what to do (`do`), and the fields of that input. The answer comes when the decision is durable.
 #[utoipa::path(post, path = "/api/v1/inputs", tag = "decisions",
     request_body(content = Object, example = json!({"module": "alert", "do": "acknowledge", "alert": "019376a0-0000-7000-8000-000000000000"})),
     responses((status = 200, body = DecidedView), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
@@ -77,16 +96,22 @@ pub(crate) async fn input(
     Caller(who): Caller,
     Json(body): Json<Value>,
 ) -> Result<Json<DecidedView>, Problem> {
-    let decided = floor.ask(who.actor(), parse(body)?).await.map_err(denied)?;
-    let entries = decided
-        .entries
-        .iter()
-        .map(|e| serde_json::to_value(e).unwrap_or_default())
-        .collect();
-    Ok(Json(DecidedView {
-        journal: decided.journal,
-        entries,
-    }))
+    let decided = decide(&floor, &who, parse(body)?).await?;
+    Ok(Json(DecidedView::of(&decided)))
+}
+
+/// Asks for a decision and waits until it is durable and, where it is about what runs, in force.
+pub(crate) async fn decide(
+    floor: &Arc<Floor>,
+    who: &Who,
+    input: Input,
+) -> Result<Decided, Problem> {
+    let input = admit(floor, input).await?;
+    let decided = floor.ask(who.actor(), input).await.map_err(denied)?;
+    if keeper::concerns(&decided.entries) {
+        floor.rules_settled(decided.journal).await;
+    }
+    Ok(decided)
 }
 
 fn denied(denied: Denied) -> Problem {
@@ -106,17 +131,6 @@ pub(crate) async fn form(
     Person(who): Person,
     Form(fields): Form<BTreeMap<String, String>>,
 ) -> Response {
-    let refuse = |problem: &Problem| {
-        let page = frame::bare(
-            &problem.title,
-            &html! { h1 { (problem.title) } p.note.error role="alert" { (problem.detail) } p { a href="/" { "Back to Now" } } },
-        );
-        (
-            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST),
-            Html(page.into_string()),
-        )
-            .into_response()
-    };
     if !fields
         .get("csrf")
         .is_some_and(|sent| who.sent_by_own_form(sent))
@@ -140,10 +154,23 @@ pub(crate) async fn form(
         Ok(input) => input,
         Err(problem) => return refuse(&problem),
     };
-    match floor.ask(who.actor(), input).await {
+    match decide(&floor, &who, input).await {
         Ok(_) => Redirect::to(&back).into_response(),
-        Err(error) => refuse(&denied(error)),
+        Err(problem) => refuse(&problem),
     }
+}
+
+/// The page that says why a form came to nothing.
+pub(crate) fn refuse(problem: &Problem) -> Response {
+    let page = frame::bare(
+        &problem.title,
+        &html! { h1 { (problem.title) } p.note.error role="alert" { (problem.detail) } p { a href="/" { "Back to Now" } } },
+    );
+    (
+        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST),
+        Html(page.into_string()),
+    )
+        .into_response()
 }
 
 /// Deepest field of a form.

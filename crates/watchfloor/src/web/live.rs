@@ -28,7 +28,7 @@ pub(crate) async fn stream(
             }
             Err(_) => (
                 String::new(),
-                "alert,incident,run,oncall,obligation,comms,exercise".to_owned(),
+                "alert,incident,run,oncall,obligation,comms,exercise,rule,suppression".to_owned(),
             ),
         };
         Some(Ok(Event::default().event("journal").id(id).data(modules)))
@@ -49,6 +49,8 @@ fn module(entry: &watchfloor_respond::Entry) -> String {
         Entry::Obligation(_) => "obligation",
         Entry::Comms(_) => "comms",
         Entry::Exercise(_) => "exercise",
+        Entry::Rule(_) => "rule",
+        Entry::Suppression(_) => "suppression",
     }
     .to_owned()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod act;
 mod live;
 mod page;
+mod rules;
 pub(crate) mod session;
 mod sign_in;
 
@@ -17,7 +18,7 @@ use axum::{
 
 use crate::{api, console::assets, floor::Floor};
 
-pub(crate) use act::DecidedView;
+pub(crate) use act::{DecidedView, decide};
 
 /// Every route of the console and the API.
 pub(crate) fn router(floor: Arc<Floor>) -> Router {
@@ -32,12 +33,24 @@ pub(crate) fn router(floor: Arc<Floor>) -> Router {
         .route("/drafts/{id}", get(page::draft))
         .route("/search", get(page::search))
         .route("/events/{id}", get(page::event))
-        .route("/rules", get(page::rules))
-        .route("/rules/{id}", get(page::rule))
+        .route("/rules", get(rules::list))
+        .route("/rules/new", get(rules::new))
+        .route("/rules/edit", post(rules::edited))
+        .route("/rules/{id}", get(rules::one))
+        .route("/rules/{id}/edit", get(rules::edit))
+        .route("/rules/{id}/diff", get(rules::compare))
+        .route("/findings", get(rules::findings))
+        .route("/suppressions", get(rules::suppressions))
+        .route(
+            "/suppressions/new",
+            get(rules::suppress).post(rules::suppressed),
+        )
+        .route("/suppressions/{id}", get(rules::suppression))
         .route("/exercises", get(page::exercises))
         .route("/exercises/{id}", get(page::exercise))
         .route("/exercises/{id}/report", get(page::exercise_report))
         .route("/sources", get(page::sources))
+        .route("/outputs", get(page::outputs))
         .route("/settings", get(page::settings))
         .route("/act", post(act::form))
         .route("/live", get(live::stream))

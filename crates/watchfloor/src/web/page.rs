@@ -10,7 +10,7 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use watchfloor_types::{AlertId, DraftId, EventId, ExerciseId, IncidentId, RuleId, RunId};
+use watchfloor_types::{AlertId, DraftId, EventId, ExerciseId, IncidentId, RunId};
 
 use super::session::{Person, Who};
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Frames a body. `build` gets the state; the lock is held only while the page is built.
-fn show(
+pub(super) fn show(
     floor: &Floor,
     who: &Who,
     title: &str,
@@ -60,7 +60,7 @@ fn show(
     Html(frame(&page, &body).into_string()).into_response()
 }
 
-fn not_found(what: &str) -> Response {
+pub(super) fn not_found(what: &str) -> Response {
     let body = html! { h1 { "Not found" } p { "There is no such " (what.to_lowercase()) "." } p { a href="/" { "Back to Now" } } };
     (
         StatusCode::NOT_FOUND,
@@ -69,7 +69,8 @@ fn not_found(what: &str) -> Response {
         .into_response()
 }
 
-fn id<T: std::str::FromStr>(text: &str) -> Option<T> {
+/// What a path names, where it can be read.
+pub(super) fn id<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
@@ -87,7 +88,7 @@ pub(crate) async fn now(State(floor): State<Arc<Floor>>, Person(who): Person) ->
         &who,
         "Now",
         "/",
-        "alert,incident,run,oncall,obligation,comms,exercise",
+        "alert,incident,run,oncall,obligation,comms,exercise,rule,suppression",
         |state| Some(console::now::page(state, figures, at)),
     )
 }
@@ -312,40 +313,6 @@ pub(crate) async fn event(
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Words {
-    q: String,
-}
-
-/// `GET /rules`
-pub(crate) async fn rules(
-    State(floor): State<Arc<Floor>>,
-    Person(who): Person,
-    Query(words): Query<Words>,
-) -> Response {
-    let rulebook = floor.rulebook();
-    show(&floor, &who, "Rules", "/rules", "", |state| {
-        Some(console::rules::list(&rulebook, state, &words.q))
-    })
-}
-
-/// `GET /rules/{id}`
-pub(crate) async fn rule(
-    State(floor): State<Arc<Floor>>,
-    Person(who): Person,
-    Path(rule): Path<String>,
-) -> Response {
-    let rulebook = floor.rulebook();
-    show(&floor, &who, "Rule", "/rules", "", |state| {
-        Some(console::rules::page(
-            &rulebook,
-            rulebook.engine.document(&id::<RuleId>(&rule)?)?,
-            state,
-        ))
-    })
-}
-
 /// `GET /exercises`
 pub(crate) async fn exercises(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
     show(
@@ -421,6 +388,23 @@ pub(crate) async fn sources(State(floor): State<Arc<Floor>>, Person(who): Person
     };
     show(&floor, &who, "Sources", "/sources", "", |_| {
         Some(console::sources::page(&floor.sources, &figures, &dead))
+    })
+}
+
+/// `GET /outputs`
+pub(crate) async fn outputs(State(floor): State<Arc<Floor>>, Person(who): Person) -> Response {
+    let outputs = floor.output_standings().await.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot list outputs");
+        Vec::new()
+    });
+    let dead = floor.store.output_dead(None, None, 20).await;
+    let dead = dead.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot list dead letters of outputs");
+        Vec::new()
+    });
+    let now = floor.clock.now();
+    show(&floor, &who, "Outputs", "/outputs", "", |_| {
+        Some(console::outputs::page(&outputs, &dead, now))
     })
 }
 

@@ -278,3 +278,152 @@ fn a_correlation_goes_on_counting_after_a_restart() {
     send(20..23);
     assert_eq!(bursts(), 1, "what was said is not said again");
 }
+
+/// Rules of the test below: a burst within an hour, and a value never seen in a fortnight.
+const RULES: &str = "title: Burst of the test
+id: test-burst
+level: high
+correlation:
+    type: event_count
+    rules: [test_failed]
+    group-by: [user]
+    timespan: 1h
+    condition: {gte: 6}
+---
+title: New host of the test
+id: test-new-host
+level: high
+correlation:
+    type: new_value
+    rules: [test_failed]
+    group-by: [user]
+    timespan: 60d
+    learning: 14d
+    condition: {field: host}
+---
+title: Failed
+id: test-failed
+name: test_failed
+logsource:
+    product: generic
+detection:
+    s: {action: failed}
+    condition: s
+";
+
+/// Killed between any two requests, correlations go on: with a window half full, and with a
+/// fortnight's baseline. What they said is said once.
+#[test]
+fn killed_in_the_middle_of_windows_correlations_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("content/rules")).unwrap();
+    std::fs::write(dir.path().join("content/rules/test.yml"), RULES).unwrap();
+    let settings = "content_dir = 'content'\n";
+    let now = jiff::Timestamp::now();
+    let line = |days: i64, minutes: i64, user: &str, host: &str| {
+        let time = now - jiff::SignedDuration::from_hours(24 * days)
+            + jiff::SignedDuration::from_mins(minutes);
+        format!(
+            "{{\"@timestamp\":\"{time}\",\"action\":\"failed\",\"user\":\"{user}\",\"host\":\"{host}\"}}\n"
+        )
+    };
+    let send = |server: &Server, text: &str| {
+        let mut answer = ureq::post(format!("{}/ingest/generic", server.at("ingest")))
+            .header(
+                "authorization",
+                format!("Bearer {}", server.at("ingest_token")),
+            )
+            .header("content-type", "application/x-ndjson")
+            .send(text)
+            .unwrap();
+        assert!(
+            answer.status().is_success(),
+            "{:?}",
+            answer.body_mut().read_to_string()
+        );
+    };
+    let settle = |server: &Server| {
+        for _ in 0..600 {
+            if server.get("/api/v1/health")["in_flight"] == false {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("events are in flight for 12 seconds");
+    };
+    let said = |server: &Server, title: &str| -> u64 {
+        let alerts = server.get("/api/v1/alerts?limit=200");
+        let all = alerts["alerts"]
+            .as_array()
+            .or_else(|| alerts.as_array())
+            .unwrap();
+        all.iter()
+            .filter(|a| a["title"].as_str().unwrap_or_default().starts_with(title))
+            .map(|a| a["finding_count"].as_u64().unwrap())
+            .sum()
+    };
+    let kill = |server: Server| {
+        server.kill();
+        Server::start_with(dir.path(), settings)
+    };
+
+    // The baseline: known hosts twenty days ago; then killed at once, and killed when idle.
+    let mut server = Server::start_with(dir.path(), settings);
+    send(&server, &line(20, 0, "ann", "laptop"));
+    server = kill(server);
+    send(&server, &line(19, 0, "ann", "desktop"));
+    settle(&server);
+    std::thread::sleep(Duration::from_millis(400));
+    server = kill(server);
+    settle(&server);
+    assert!(dir.path().join("data/correlations").exists());
+    // Five of six failures, with a kill after each.
+    for minute in 0..5 {
+        send(&server, &line(0, minute, "ann", "laptop"));
+        if minute % 2 == 0 {
+            settle(&server);
+            std::thread::sleep(Duration::from_millis(minute as u64 * 100));
+        }
+        server = kill(server);
+    }
+    settle(&server);
+    assert_eq!(
+        (
+            said(&server, "Burst of the test"),
+            said(&server, "New host of the test")
+        ),
+        (0, 0)
+    );
+    send(&server, &line(0, 5, "ann", "kiosk"));
+    settle(&server);
+    assert_eq!(
+        (
+            said(&server, "Burst of the test"),
+            said(&server, "New host of the test")
+        ),
+        (1, 1)
+    );
+    // Said before is not said again, whatever happens; a damaged state is no obstacle.
+    server = kill(server);
+    settle(&server);
+    send(&server, &line(0, 6, "ann", "kiosk"));
+    settle(&server);
+    std::thread::sleep(Duration::from_millis(400));
+    server.kill();
+    let state = dir.path().join("data/correlations");
+    let mut bytes = std::fs::read(&state).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    std::fs::write(&state, bytes).unwrap();
+    let server = Server::start_with(dir.path(), settings);
+    settle(&server);
+    send(&server, &line(0, 7, "ann", "kiosk"));
+    settle(&server);
+    assert_eq!(
+        (
+            said(&server, "Burst of the test"),
+            said(&server, "New host of the test")
+        ),
+        (1, 1)
+    );
+}

@@ -14,14 +14,18 @@
 
 #[path = "../../../detect/tests/it/corpus.rs"]
 #[expect(dead_code, reason = "shared with the tests of another crate")]
+#[allow(clippy::print_stdout, reason = "says what was skipped")]
 mod corpus;
+mod cycle;
 mod demo;
 mod durability;
 mod hostile;
 mod offline;
 mod openapi;
+mod outputs;
 mod pages;
 mod program;
 mod rules;
 mod runs;
 mod tidy;
+mod workbench;

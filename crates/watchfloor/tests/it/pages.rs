@@ -102,6 +102,23 @@ fn every_page_is_accessible_and_the_keyboard_is_enough() {
             .unwrap()
     );
     let exercise = first(&get("/api/v1/exercises")["plays"]);
+    // A rule with a history and a draft, and a suppression.
+    let rule = first(&get("/api/v1/rules"));
+    let file = get(&format!("/api/v1/rules/{rule}"))["text"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    post(
+        "/api/v1/rules",
+        serde_json::json!({"text": format!("{file}# a remark\n"), "reason": "a remark"}),
+    );
+    let suppressed = post(
+        "/api/v1/inputs",
+        serde_json::json!({"module": "suppression", "do": "add", "rules": [rule], "when": {"user.name": "svc-*"}, "until": "3d", "reason": "a known account"}),
+    );
+    let suppression = suppressed["entries"][0]["entry"]["suppression"]
+        .as_str()
+        .unwrap();
     let mut paths = vec![
         "/".to_owned(),
         "/alerts".to_owned(),
@@ -113,10 +130,19 @@ fn every_page_is_accessible_and_the_keyboard_is_enough() {
         "/search?from=36500d&top=gen_ai.agent.id".to_owned(),
         format!("/events/{event}"),
         "/rules".to_owned(),
-        format!("/rules/{}", first(&get("/api/v1/rules"))),
+        "/rules?stage=draft".to_owned(),
+        format!("/rules/{rule}"),
+        format!("/rules/{rule}/edit"),
+        format!("/rules/{rule}/diff?from=0&to=1"),
+        "/rules/new".to_owned(),
+        "/findings".to_owned(),
+        "/suppressions".to_owned(),
+        format!("/suppressions/{suppression}"),
+        format!("/suppressions/new?alert={}", first(&get("/api/v1/alerts"))),
         "/exercises".to_owned(),
         format!("/exercises/{exercise}"),
         "/sources".to_owned(),
+        "/outputs".to_owned(),
         "/settings".to_owned(),
         format!("/drafts/{}", first(&get("/api/v1/drafts"))),
         "/no-such-page".to_owned(),
@@ -146,6 +172,7 @@ fn every_page_is_accessible_and_the_keyboard_is_enough() {
     assert_eq!(report["violations"], none, "{:#}", report["violations"]);
     assert_eq!(report["errors"], none, "{:#}", report["errors"]);
     assert_eq!(report["approved"], true, "{:#}", report["walk"]);
+    assert_eq!(report["edited"], true, "{:#}", report["walk"]);
     assert!(report["pages"].as_u64().unwrap() >= 2 * paths.len() as u64);
     for (path, length) in report["plain"].as_object().unwrap() {
         assert!(

@@ -80,6 +80,21 @@ try {
   report.approved = await page.evaluate(() => document.body.textContent.includes("Approved by"));
 } catch (error) { report.errors.push(`keyboard walk: ${error.message}`); await page.screenshot({ path: `${shots}/walk-failed.png` }); }
 
+// The rule editor by keyboard: a mistake is shown while it is written, its line is marked, and Enter on it leads there.
+try {
+  await page.goto(base + paths.find((p) => /^\/rules\/.+\/edit$/.test(p)), { waitUntil: "domcontentloaded" });
+  await tabTo("#rule-text");
+  await page.keyboard.down("Control"); await page.keyboard.press("End"); await page.keyboard.up("Control");
+  await page.keyboard.type("detction: {}\nlevel: hgh\n");
+  await page.waitForFunction(() => document.querySelector("#check-summary")?.textContent.match(/[1-9]\d* errors/), { timeout: 20000 });
+  await check("editor with an error", "dark");
+  await page.screenshot({ path: `${shots}/editor-error.png` });
+  await tabTo("#check a[data-line]");
+  await page.keyboard.press("Enter");
+  report.walk.push("editor: " + await page.evaluate(() => { const t = document.activeElement; return t.id === "rule-text" ? t.value.slice(t.selectionStart, t.selectionEnd) : t.tagName; }));
+  report.edited = await page.evaluate(() => document.activeElement.id === "rule-text" && document.activeElement.selectionEnd > document.activeElement.selectionStart && document.querySelectorAll(".gutter .e").length > 0);
+} catch (error) { report.errors.push(`editor walk: ${error.message}`); await page.screenshot({ path: `${shots}/editor-failed.png` }); }
+
 // Without JavaScript the pages still say what they say.
 const plain = await browser.newPage();
 await plain.setJavaScriptEnabled(false);

@@ -160,7 +160,7 @@ detection:
     Code {
         code: code::BAD_CORRELATION_TYPE,
         title: "not a correlation type known here",
-        meaning: "Known are event_count, value_count, temporal and temporal_ordered. value_sum, value_avg and value_percentile are not supported yet.",
+        meaning: "Known are the standard's event_count, value_count, value_sum, value_avg, value_percentile, value_median, temporal and temporal_ordered, and our own new_value, changed_value and near_duplicate.",
         example: "title: Several
 id: several
 correlation:
@@ -230,7 +230,7 @@ detection:
     Code {
         code: code::BAD_CORRELATION_CONDITION,
         title: "not a condition of a correlation",
-        meaning: "It is a map of bounds: gt, gte, lt, lte, eq, neq with whole numbers; `value_count` also needs `field`.",
+        meaning: "It is a map of bounds: gt, gte, lt, lte, eq, neq. Counts are compared with whole numbers, sums and averages with any number; all types that read a value also need `field`. Temporal types take an expression over rules as well.",
         example: "title: Several
 id: several
 correlation:

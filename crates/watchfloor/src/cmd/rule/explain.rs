@@ -6,16 +6,15 @@ use clap::{Arg, ArgMatches, value_parser};
 use serde_json::json;
 use watchfloor_ingest::Sources;
 
-use super::{Context, feed, read_rules, reader::Reader, report, with_reader, with_rules};
+use super::{Context, feed, fit, read_rules, reader::Reader, report, with_reader, with_rules};
 use crate::{
     clock::Clock,
     content::Files,
     output::{Exit, Form},
-    rulebook::Rulebook,
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
-    let c = with_reader(with_rules(c));
+    let c = fit::args(with_reader(with_rules(c)));
     c.arg(
         Arg::new("rule")
             .required(true)
@@ -42,7 +41,10 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         Ok(Exit::BadInput)
     };
     let files = read_rules(matches, "rules")?;
-    let rulebook = Rulebook::compile(&files);
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     report(context, &files, &rulebook.diagnostics);
     let wanted = matches.get_one::<String>("rule").map_or("", String::as_str);
     let documents = rulebook.engine.documents();

@@ -1,14 +1,22 @@
 //! `watchfloor rule …`: offline, without a floor.
 
 mod backtest;
+mod convert;
 mod coverage;
 mod explain;
 mod feed;
+mod files;
+mod fit;
+mod fmt;
+mod lint;
 mod matching;
 mod new;
 mod print;
 mod reader;
 mod run;
+mod sarif;
+mod scorecard;
+mod tune;
 
 use std::{
     collections::BTreeMap,
@@ -24,20 +32,25 @@ use super::{Context, Row};
 use crate::{
     content::Files,
     output::{Exit, Form},
-    rulebook::Rulebook,
 };
 
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: &["rule", "lint"],
         about: "Say what is wrong with rule files, with place and way out",
-        args: paths,
-        run: lint,
+        args: |c| fit::args(lint::args(c)),
+        run: lint::run,
+    },
+    Row {
+        name: &["rule", "fmt"],
+        about: "Lay rule files out: order of keys, indentation, quotes; comments stay",
+        args: fmt::args,
+        run: fmt::run,
     },
     Row {
         name: &["rule", "test"],
         about: "Run the inline samples of rules",
-        args: paths,
+        args: |c| fit::args(paths(c)),
         run: test,
     },
     Row {
@@ -59,10 +72,28 @@ pub(super) const ROWS: &[Row] = &[
         run: backtest::run,
     },
     Row {
+        name: &["rule", "tune"],
+        about: "A filter from false positives, proved on them and on true positives",
+        args: tune::args,
+        run: tune::run,
+    },
+    Row {
+        name: &["rule", "convert"],
+        about: "Rules as queries of other systems, by sigma-cli",
+        args: convert::args,
+        run: convert::run,
+    },
+    Row {
         name: &["rule", "coverage"],
         about: "Techniques with tested and with only tagged rules",
         args: coverage::args,
         run: coverage::run,
+    },
+    Row {
+        name: &["rule", "scorecard"],
+        about: "Keep, tune or retire each rule, with the reasons",
+        args: scorecard::args,
+        run: scorecard::run,
     },
     Row {
         name: &["rule", "new"],
@@ -122,7 +153,7 @@ fn paths(c: clap::Command) -> clap::Command {
     )
 }
 
-fn files(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
+fn named_rules(matches: &ArgMatches) -> anyhow::Result<Vec<(String, String)>> {
     read_rules(matches, "path")
 }
 
@@ -143,25 +174,17 @@ fn read_rules(matches: &ArgMatches, argument: &str) -> anyhow::Result<Vec<(Strin
 }
 
 fn read(path: &Path, all: &mut Vec<(String, String)>) -> anyhow::Result<()> {
-    let what = || format!("cannot read {}", path.display());
-    if path.is_dir() {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
-            .with_context(what)?
-            .map(|e| e.map(|e| e.path()))
-            .collect::<Result<_, _>>()
-            .with_context(what)?;
-        entries.sort();
-        return entries
-            .iter()
-            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yml" || e == "yaml"))
-            .try_for_each(|p| read(p, all));
+    let mut paths = Vec::new();
+    files::walk(path, &mut paths)?;
+    for path in paths {
+        // A file that is not UTF-8 is a finding about that file, not the end of the others.
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        all.push((
+            path.display().to_string(),
+            String::from_utf8_lossy(&bytes).into_owned(),
+        ));
     }
-    // A file that is not UTF-8 is a finding about that file, not the end of the others.
-    let bytes = std::fs::read(path).with_context(what)?;
-    all.push((
-        path.display().to_string(),
-        String::from_utf8_lossy(&bytes).into_owned(),
-    ));
     Ok(())
 }
 
@@ -175,31 +198,12 @@ fn report(context: &Context, files: &[(String, String)], diagnostics: &[Diagnost
         .diagnostics(diagnostics, &|p| texts.get(p).map(|t| (*t).to_owned()));
 }
 
-fn lint(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = files(matches)?;
-    let rulebook = Rulebook::compile(&files);
-    report(context, &files, &rulebook.diagnostics);
-    let errors = rulebook
-        .diagnostics
-        .iter()
-        .filter(|d| d.level == Level::Error)
-        .count();
-    context.out.note(&format!(
-        "{} rules in {} files: {errors} errors, {} remarks",
-        rulebook.engine.documents().len(),
-        files.len(),
-        rulebook.diagnostics.len() - errors
-    ));
-    Ok(if rulebook.diagnostics.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Findings
-    })
-}
-
 fn test(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
-    let files = files(matches)?;
-    let rulebook = Rulebook::compile(&files);
+    let files = named_rules(matches)?;
+    let rulebook = match fit::compile(matches, context, &files)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     let errors: Vec<Diagnostic> = rulebook
         .diagnostics
         .iter()

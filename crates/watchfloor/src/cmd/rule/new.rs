@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, value_parser};
-use watchfloor_types::{RuleId, mint};
+use watchfloor_types::{Logsource, RuleId, mint};
 
 use super::Context;
 use crate::{clock::Clock, output::Exit, secrets};
@@ -41,15 +41,24 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
     let part = |key: &str| {
         matches
             .get_one::<String>(key)
-            .map(|value| format!("  {key}: {}\n", quoted(value)))
+            .map(|value| format!("    {key}: {}\n", quoted(value)))
             .unwrap_or_default()
     };
     let mut logsource = format!("{}{}{}", part("category"), part("product"), part("service"));
     if logsource.is_empty() {
-        "  category: gen_ai\n".clone_into(&mut logsource);
+        "    category: gen_ai\n".clone_into(&mut logsource);
     }
+    let category = matches
+        .get_one::<String>("category")
+        .map_or("gen_ai", String::as_str);
+    // Rules of AI categories read canonical names, of which this is one.
+    let field = if Logsource::NORM_CATEGORIES.contains(&category) {
+        "event.action"
+    } else {
+        "field.name"
+    };
     let text = format!(
-        "title: {}\nid: {id}\nstatus: experimental\ndescription: >-\n  Say what happens, why it matters, and what an analyst sees.\nauthor: {}\ndate: {}\ntags:\n  - atlas.aml.t0051\nlogsource:\n{logsource}detection:\n  selection:\n    field.name|contains: replace me\n  condition: selection\nfalsepositives:\n  - Say who does this for a good reason\nlevel: medium\nowner: detection-engineering\ntests:\n  - name: it happens\n    expect: match\n    event: {{field.name: 'please replace me now'}}\n  - name: it does not happen\n    expect: none\n    event: {{field.name: something else}}\n  - name: the field is absent\n    expect: none\n    event: {{other.field: replace me}}\n",
+        "title: {}\nid: {id}\nstatus: experimental\ndescription: >-\n    Say what happens, why it matters, and what an analyst sees.\nauthor: {}\ndate: {}\ntags:\n    - atlas.aml.t0051\nlogsource:\n{logsource}detection:\n    selection:\n        {field}|contains: replace me\n    condition: selection\nfalsepositives:\n    - Say who does this for a good reason\nlevel: medium\nowner: detection-engineering\ntests:\n    - name: it happens\n      expect: match\n      event: {{{field}: 'please replace me now'}}\n    - name: it does not happen\n      expect: none\n      event: {{{field}: something else}}\n    - name: the field is absent\n      expect: none\n      event: {{other.field: replace me}}\n",
         quoted(title),
         quoted(&std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())),
         now.strftime("%Y-%m-%d"),

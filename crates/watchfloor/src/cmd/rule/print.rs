@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 use serde_json::{Value, json};
 use watchfloor_types::{Finding, Severity, Timestamp};
 
-use crate::output::{Form, Output, json_line, visible};
+use crate::{
+    output::{Form, Output, json_line, visible},
+    siem,
+};
 
 /// Widths of the columns that are aligned.
 const TITLE: usize = 48;
@@ -21,6 +24,7 @@ pub(super) struct Printer {
     /// The heads of the columns were printed.
     begun: bool,
     summary: Option<BTreeMap<String, Line>>,
+    listing: Listing,
     /// Lines that wait to be written together.
     text: String,
 }
@@ -39,6 +43,8 @@ struct Line {
 pub(super) enum Listing {
     /// Each finding.
     Findings,
+    /// Each finding as OCSF Detection Finding.
+    Ocsf,
     /// Count, first and last of each rule.
     Summary,
 }
@@ -51,6 +57,7 @@ impl Printer {
             colour: terminal,
             begun: false,
             summary: (listing == Listing::Summary).then(BTreeMap::new),
+            listing,
             text: String::new(),
         }
     }
@@ -69,6 +76,11 @@ impl Printer {
             line.count += 1;
             line.first = line.first.min(time);
             line.last = line.last.max(time);
+            return;
+        }
+        if self.listing == Listing::Ocsf {
+            self.text.push_str(&json_line(&ocsf(finding, file, index)));
+            self.text.push('\n');
             return;
         }
         match self.out.form {
@@ -187,6 +199,18 @@ impl Printer {
             self.out.table(&heads, &rows, &Value::Null);
         }
     }
+}
+
+/// A finding as other systems read it, with the place of its record.
+fn ocsf(finding: &Finding, file: &Path, index: u64) -> Value {
+    let mut value = siem::ocsf_finding(finding);
+    if let Some(ours) = value
+        .pointer_mut("/unmapped/watchfloor")
+        .and_then(Value::as_object_mut)
+    {
+        ours.insert("event".to_owned(), json!({"index": index, "file": file}));
+    }
+    value
 }
 
 /// Hostile text in one line.

@@ -19,11 +19,12 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use indicatif::ProgressBar;
 use watchfloor_detect::{Correlator, Engine, Limits};
 use watchfloor_ingest::Sources;
-use watchfloor_types::Severity;
+use watchfloor_types::{Severity, Timestamp};
 
 use super::{
     Context,
     feed::{self, Asked},
+    fit,
     matching::{self, Matched, Outcome, Record, Work},
     print::{Listing, Printer},
     read_rules,
@@ -34,11 +35,10 @@ use crate::{
     clock::Clock,
     content::Files,
     output::{Exit, Form, Output},
-    rulebook::Rulebook,
 };
 
 pub(super) fn args(c: clap::Command) -> clap::Command {
-    with_reader(with_rules(c))
+    fit::args(with_reader(with_rules(c)))
         .arg(
             Arg::new("fail-on")
                 .long("fail-on")
@@ -51,6 +51,13 @@ pub(super) fn args(c: clap::Command) -> clap::Command {
                 .long("summary")
                 .action(ArgAction::SetTrue)
                 .help("Count, first and last of each rule instead of each finding"),
+        )
+        .arg(
+            Arg::new("ocsf")
+                .long("ocsf")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("summary")
+                .help("Each finding as OCSF 1.8 Detection Finding, one JSON object a line"),
         )
         .arg(
             Arg::new("file")
@@ -66,7 +73,10 @@ const NAMED: u64 = 20;
 
 pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exit> {
     let rules = read_rules(matches, "rules")?;
-    let rulebook = Rulebook::compile(&rules);
+    let rulebook = match fit::compile(matches, context, &rules)? {
+        Ok(rulebook) => rulebook,
+        Err(exit) => return Ok(exit),
+    };
     // Findings alone go to stdout.
     let stderr = Context {
         out: Output { form: Form::Text },
@@ -97,6 +107,8 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         .unwrap_or(Severity::Informational);
     let listing = if matches.get_flag("summary") {
         Listing::Summary
+    } else if matches.get_flag("ocsf") {
+        Listing::Ocsf
     } else {
         Listing::Findings
     };
@@ -160,6 +172,7 @@ pub(super) fn run(matches: &ArgMatches, context: &Context) -> anyhow::Result<Exi
         seen
     });
     floor.bar.finish_and_clear();
+    floor.end();
     floor.printer.end();
     floor.say(&seen);
     Ok(if floor.failed > 0 {
@@ -297,6 +310,20 @@ impl Floor<'_> {
         }
     }
 
+    /// The input is over, and with it every window that waits for its end.
+    fn end(&mut self) {
+        let mut findings = Vec::new();
+        self.correlator.advance(Timestamp::MAX, &mut findings);
+        let empty = Path::new("");
+        let path = self.files.get(self.file).map_or(empty, PathBuf::as_path);
+        let last = self.before.saturating_sub(1);
+        for finding in &findings {
+            self.findings += 1;
+            self.failing += u64::from(finding.severity >= self.fail_on);
+            self.printer.finding(finding, path, last);
+        }
+    }
+
     /// What was read and how, for the person at the terminal.
     fn say(&self, seen: &BTreeMap<Option<String>, u64>) {
         let out = self.context.out;
@@ -325,6 +352,12 @@ impl Floor<'_> {
         if let Some(unknown) = seen.get(&None) {
             out.note(&format!(
                 "{unknown} records of no source that is recognised: without --product, --category or --service every rule is tried on them; --source reads them by a mapping"
+            ));
+        }
+        let late = self.correlator.counters().late;
+        if late > 0 {
+            out.note(&format!(
+                "{late} matches came too late for their correlation's window; files in order of time give them"
             ));
         }
         out.note(&format!(
