@@ -1,4 +1,4 @@
-//! ArcSight Common Event Format, version 0 or 1, with or without a syslog header before it.
+//! The Common Event Format of `ArcSight`, version 0 or 1, with or without a syslog header before it.
 //!
 //! A line becomes a JSON object: what the syslog header says (`timestamp`, `hostname`, …), then
 //! `deviceVendor`, `deviceProduct`, `deviceVersion`, `deviceEventClassId`, `name`, `severity`, the
