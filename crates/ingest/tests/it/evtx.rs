@@ -65,7 +65,7 @@ impl Chunk {
                 c.element("Provider", Some(("Name", "P")), &|_| {});
                 c.element("EventID", None, &|c| c.value("1"));
                 c.element("Channel", None, &|c| {
-                    c.value("Microsoft-Windows-Sysmon/Operational")
+                    c.value("Microsoft-Windows-Sysmon/Operational");
                 });
             });
             c.element("EventData", None, &|c| {
