@@ -320,7 +320,8 @@ mod tests {
         ] {
             let (units, _) = read(
                 "x.yml",
-                &format!("{}status: {status}\n", rule("a"), &Options::default()),
+                &format!("{}status: {status}\n", rule("a")),
+                &Options::default(),
             );
             assert_eq!(units[0].stage, expected, "{status}");
         }
