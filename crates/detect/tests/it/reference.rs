@@ -177,32 +177,29 @@ fn parts(text: &str) -> Vec<Part> {
     out
 }
 
-/// Whether the whole text fits.
+/// Whether the whole text fits: at a mismatch the last `*` takes one character more.
 fn glob(pattern: &[Part], text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
-    // fits[j]: the pattern so far fits the first j characters.
-    let mut fits = vec![false; text.len() + 1];
-    fits[0] = true;
-    for part in pattern {
-        let mut next = vec![false; text.len() + 1];
-        match part {
-            Part::Many => {
-                let mut any = false;
-                for (here, there) in next.iter_mut().zip(&fits) {
-                    any |= *there;
-                    *here = any;
-                }
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(Part::Many) => {
+                star = Some((p, t));
+                p += 1;
             }
-            Part::One => next[1..].copy_from_slice(&fits[..text.len()]),
-            Part::Char(c) => {
-                for (j, d) in text.iter().enumerate() {
-                    next[j + 1] = fits[j] && c == d;
+            Some(Part::One) => (p, t) = (p + 1, t + 1),
+            Some(Part::Char(c)) if *c == text[t] => (p, t) = (p + 1, t + 1),
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    (p, t) = (at + 1, taken + 1);
                 }
-            }
+                None => return false,
+            },
         }
-        fits = next;
     }
-    fits[text.len()]
+    pattern[p..].iter().all(|part| *part == Part::Many)
 }
 
 /// Each character by itself, to lower case.
@@ -330,9 +327,9 @@ fn item(key: &str, value: &Value, event: &Value) -> Result<bool, String> {
     } else {
         answers.iter().any(|a| *a)
     };
-    // "The field is different": it has to be there.
+    // "The field is different": it has to be there. The event of keywords always is.
     Ok(if modifiers.negated {
-        !found.is_empty() && !holds
+        (field.is_empty() || !found.is_empty()) && !holds
     } else {
         holds
     })
@@ -448,6 +445,7 @@ fn answer(
         None if field.is_empty() => Some("contains"),
         how => how,
     };
+    let texts: Vec<String> = texts.iter().map(|t| fold(t)).collect();
     let mut patterns = Vec::new();
     for variant in variants(&plain, modifiers) {
         patterns.push(if modifiers.encodings.is_empty() {
@@ -470,7 +468,7 @@ fn answer(
         if matches!(how, Some("contains" | "startswith")) {
             whole.push(Part::Many);
         }
-        any(&|t| glob(&whole, &fold(t)))
+        texts.iter().any(|t| glob(&whole, t))
     }))
 }
 

@@ -1,4 +1,4 @@
-//! ArcSight Common Event Format, version 0 or 1, with or without a syslog header before it.
+//! The Common Event Format of `ArcSight`, version 0 or 1, with or without a syslog header before it.
 //!
 //! A line becomes a JSON object: what the syslog header says (`timestamp`, `hostname`, …), then
 //! `deviceVendor`, `deviceProduct`, `deviceVersion`, `deviceEventClassId`, `name`, `severity`, the
@@ -69,7 +69,7 @@ fn record(line: &str) -> Result<Bytes, String> {
     let mut rest = cef.split_once('|').map(|(_, r)| r).unwrap_or_default();
     for (position, name) in FIELDS.iter().enumerate() {
         let (value, tail) = header_field(rest)
-            .ok_or_else(|| format!("not CEF: the header has {} fields of 7", position + 1))?;
+            .ok_or_else(|| format!("not CEF: the header has {} fields of 7", position + 2))?;
         out.always(name, value.trim());
         rest = tail;
     }
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(
             reasons,
             [
-                (0, 1, "not CEF: the header has 2 fields of 7"),
+                (0, 1, "not CEF: the header has 3 fields of 7"),
                 (2, 3, "not CEF: `CEF:0|` does not stand in the line"),
             ]
         );

@@ -70,7 +70,7 @@ fn chunk(piece: Range<usize>, settings: &Arc<ParserSettings>, out: &mut Collecto
         let room = match record.and_then(evtx::EvtxRecord::into_json) {
             Ok(record) => {
                 let text = record.data.as_bytes();
-                let flat = windows::flatten(text).map_or_else(|| record.data.clone(), |f| f);
+                let flat = windows::flatten(text).unwrap_or_else(|| record.data.clone());
                 out.owned(flat.into(), piece.clone(), 0)
             }
             Err(error) => broken(out, format!("EVTX record: {error}")),

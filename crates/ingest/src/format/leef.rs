@@ -65,7 +65,7 @@ fn record(line: &str) -> Option<Bytes> {
         && let Some((word, attributes)) = rest.split_once('|')
         && let Some(named) = delimiter(word)
     {
-        separator = named.unwrap_or('\t');
+        separator = named;
         rest = attributes;
     }
     for pair in rest.split(separator) {
@@ -78,15 +78,15 @@ fn record(line: &str) -> Option<Bytes> {
 }
 
 /// The delimiter field of version 2: one character, `x09` or `0x09`, or nothing.
-fn delimiter(word: &str) -> Option<Option<char>> {
+fn delimiter(word: &str) -> Option<char> {
     let mut chars = word.chars();
     match (chars.next(), chars.next()) {
-        (None, _) => Some(None),
-        (Some(c), None) => Some(Some(c)),
+        (None, _) => Some('\t'),
+        (Some(c), None) => Some(c),
         _ => {
             let hex = word.strip_prefix("0x").or_else(|| word.strip_prefix('x'))?;
             let code = u32::from_str_radix(hex, 16).ok()?;
-            char::from_u32(code).map(Some)
+            char::from_u32(code)
         }
     }
 }

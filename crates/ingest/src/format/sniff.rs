@@ -108,7 +108,7 @@ fn is_csv(head: &[u8]) -> bool {
         let rest = head.get(end..).unwrap_or_default();
         return rest.is_empty() || rest.contains(&b'"');
     }
-    decoded.records.len() > bad * 4
+    decoded.records.len() > bad
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl<'a> Header<'a> {
         let line = unframed(line.trim_start());
         let Some((priority, rest)) = priority(line) else {
             let mut header = Self::default();
-            header.old(line);
+            header.rfc_3164(line);
             return header;
         };
         let mut header = Self {
@@ -79,8 +79,8 @@ impl<'a> Header<'a> {
             ..Self::default()
         };
         match rest.strip_prefix("1 ") {
-            Some(rest) if header.new(rest) => {}
-            Some(_) | None => header.old(rest),
+            Some(rest) if header.rfc_5424(rest) => {}
+            Some(_) | None => header.rfc_3164(rest),
         }
         header
     }
@@ -119,7 +119,7 @@ impl<'a> Header<'a> {
     }
 
     /// RFC 5424, section 6, behind the version; false where it is something else.
-    fn new(&mut self, rest: &'a str) -> bool {
+    fn rfc_5424(&mut self, rest: &'a str) -> bool {
         let mut words = rest.splitn(6, ' ');
         let mut word = || words.next().map(|w| if w == "-" { "" } else { w });
         let (Some(timestamp), Some(hostname), Some(program), Some(pid), Some(msgid), Some(tail)) =
@@ -155,7 +155,7 @@ impl<'a> Header<'a> {
     }
 
     /// RFC 3164, section 4.1, and what is like it: each part may be missing.
-    fn old(&mut self, line: &'a str) {
+    fn rfc_3164(&mut self, line: &'a str) {
         let (timestamp, rest) = leading_time(line).unwrap_or(("", line));
         self.timestamp = timestamp;
         // Without a time nothing tells a host name from the first word of a message.
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_5424() {
+    fn headers_of_rfc_5424() {
         check(
             "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \u{feff}'su root' failed",
             r#"{"facility":"auth","severity":"crit","timestamp":"2003-10-11T22:14:15.003Z","hostname":"mymachine.example.com","program":"su","msgid":"ID47","message":"'su root' failed"}"#,
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_3164_and_files() {
+    fn headers_of_rfc_3164_and_of_files() {
         check(
             "<34>Oct 11 22:14:15 mymachine su: 'su root' failed for lonvick",
             r#"{"facility":"auth","severity":"crit","timestamp":"Oct 11 22:14:15","hostname":"mymachine","program":"su","message":"'su root' failed for lonvick"}"#,

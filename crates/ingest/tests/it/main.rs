@@ -9,6 +9,7 @@
 
 mod content;
 mod corpus;
+mod evtx;
 mod hostile;
 
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ mod files;
 mod fit;
 mod fmt;
 mod lint;
+mod matching;
 mod new;
 mod print;
 mod reader;
