@@ -17,7 +17,7 @@
     reason = "a bench fails by panicking and prints what it saw"
 )]
 
-use std::{collections::BTreeMap, fmt::Write as _, hint::black_box, time::Duration};
+use std::{hint::black_box, time::Duration};
 
 use bytes::Bytes;
 use rsigma_eval::event::JsonEvent;
@@ -27,6 +27,14 @@ use watchfloor_types::{Event, EventId, Finding, Logsource, Norm, Timestamp};
 
 #[path = "../tests/it/corpus.rs"]
 mod corpus;
+#[path = "engine/costs.rs"]
+mod costs;
+#[path = "engine/prompt.rs"]
+mod prompt;
+#[path = "engine/texts.rs"]
+mod texts;
+
+use texts::{turned, without_logsource};
 
 /// Rounds of each engine, in turns.
 const ROUNDS: usize = 5;
@@ -43,7 +51,7 @@ fn main() {
     let alone = std::env::args().any(|a| a == "--alone");
     let wanted = |part: &str| named.is_empty() || named.iter().any(|n| n == part);
     if wanted("prompt") {
-        prompt();
+        prompt::prompt();
     }
     let Some(folder) = corpus::folder() else {
         return;
@@ -292,7 +300,7 @@ fn compare(name: &str, ours: &Ours, theirs: Option<&Theirs<'_>>, events: usize) 
     }
     println!("{name}: {hits} hits, rsigma {their_hits}");
     if std::env::args().any(|a| a == "--costs") {
-        costs(ours);
+        costs::costs(ours);
     }
     let ours_all = show("  from the line", all);
     show("  reading the fields only", scan);
@@ -304,43 +312,6 @@ fn compare(name: &str, ours: &Ours, theirs: Option<&Theirs<'_>>, events: usize) 
             "  {:.2} times from the line, {:.2} times matching alone",
             ours_all / all,
             ours_match / matching
-        );
-    }
-}
-
-/// Where the time goes.
-fn costs(ours: &Ours) {
-    let clock = || {
-        static START: std::sync::LazyLock<std::time::Instant> =
-            std::sync::LazyLock::new(std::time::Instant::now);
-        START.elapsed().as_nanos() as u64
-    };
-    let mut scratch = Scratch::with_clock(clock);
-    ours.run(&mut scratch);
-    let costs = ours.engine.costs(&scratch);
-    for class in costs.classes.iter().take(12) {
-        let each = |nanos: Option<u64>| nanos.unwrap_or(0) / class.events.max(1);
-        println!(
-            "  {:>7} events of {:>5} B, {:>4} rules, {:.2} tried, read {} ns, tries {} ns: {}",
-            class.events,
-            class.bytes / class.events.max(1),
-            class.rules,
-            class.tried as f64 / class.events.max(1) as f64,
-            each(class.read_nanos),
-            each(class.try_nanos),
-            class.logsource
-        );
-    }
-    for rule in costs.rules.iter().take(25) {
-        let title = ours
-            .engine
-            .document(&rule.rule)
-            .map_or("", |d| d.meta().title());
-        println!(
-            "  {:>7} tried, {:>5} matched, {:>6} ns each: {title}",
-            rule.tried,
-            rule.matched,
-            rule.nanos.unwrap_or(0) / rule.tried.max(1)
         );
     }
 }
@@ -370,76 +341,6 @@ fn fourfold(rules: &[(String, String)], events: &[(String, [Option<String>; 3])]
     let base = show("  as many rules", base);
     let loaded = show("  four times as many", loaded);
     println!("  {:+.1} %", (loaded / base - 1.0) * 100.0);
-}
-
-/// The rule with the letters of its values exchanged, its id and title as well: its selections ask
-/// for other texts of the same fields, just as long and as common.
-fn turned(text: &str, turn: u8) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    let swap = |c: char| match c {
-        'a'..='z' => (b'a' + (c as u8 - b'a' + 3 * turn) % 26) as char,
-        'A'..='Z' => (b'A' + (c as u8 - b'A' + 3 * turn) % 26) as char,
-        other => other,
-    };
-    for line in text.lines() {
-        let top = !line.starts_with([' ', '-']);
-        if top {
-            inside = line.starts_with("detection:");
-        }
-        if let Some(id) = line.strip_prefix("id: ") {
-            let hex: String = id
-                .chars()
-                .map(|c| match c.to_digit(16) {
-                    Some(d) => char::from_digit((d + u32::from(turn)) % 16, 16).unwrap(),
-                    None => c,
-                })
-                .collect();
-            writeln!(out, "id: {hex}").unwrap();
-        } else if line.starts_with("name: ") {
-        } else if inside && !line.trim_start().starts_with("condition") && !line.contains("|re") {
-            // A value stands after the colon, or after the dash of a list.
-            let (head, value) = match (line.split_once(": "), line.split_once("- ")) {
-                (Some((head, value)), _)
-                    if !head.trim_start().starts_with("- '") && !head.contains('\'') =>
-                {
-                    (format!("{head}: "), value)
-                }
-                (_, Some((head, value))) if head.trim().is_empty() => (format!("{head}- "), value),
-                _ => (line.to_owned(), ""),
-            };
-            let value = value.split(" #").next().unwrap_or(value);
-            let keep = value.contains(':')
-                || value.parse::<f64>().is_ok()
-                || matches!(value, "null" | "true" | "false");
-            let value: String = if keep {
-                value.to_owned()
-            } else {
-                value.chars().map(swap).collect()
-            };
-            writeln!(out, "{head}{value}").unwrap();
-        } else {
-            writeln!(out, "{line}").unwrap();
-        }
-    }
-    out
-}
-
-fn without_logsource(text: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for line in text.lines() {
-        if line.starts_with("logsource:") {
-            inside = true;
-            out.push_str("logsource:\n    product: any\n");
-            continue;
-        }
-        inside &= line.starts_with([' ', '#']);
-        if !inside {
-            writeln!(out, "{line}").unwrap();
-        }
-    }
-    out
 }
 
 fn resident() -> f64 {
@@ -566,121 +467,5 @@ fn reload(rules: &[(String, String)], events: &[(String, [Option<String>; 3])]) 
             swap.2,
             wait.0
         );
-    }
-}
-
-/// One hundred rules over prompts of 10 KB.
-fn prompt() {
-    let words = [
-        "ignore",
-        "previous",
-        "instructions",
-        "system",
-        "prompt",
-        "reveal",
-        "developer",
-        "mode",
-        "password",
-        "secret",
-        "override",
-        "jailbreak",
-        "pretend",
-        "unrestricted",
-        "bypass",
-        "policy",
-    ];
-    let mut rules = String::new();
-    for at in 0..100usize {
-        let word = |n: usize| words[(at * 7 + n * 3) % words.len()];
-        let detection = match at % 4 {
-            0 => format!(
-                "        gen_ai.prompt|contains:\n            - '{} {} {}'\n            - '{} your {} {}'\n",
-                word(0),
-                word(1),
-                word(2),
-                word(3),
-                word(4),
-                at
-            ),
-            1 => format!(
-                "        gen_ai.prompt|contains|all:\n            - '{} all {}'\n            - '{}{at}'\n",
-                word(0),
-                word(1),
-                word(2)
-            ),
-            2 => format!(
-                "        gen_ai.prompt|re: '(?i)\\b(?:{}|{})\\b.{{0,40}}\\b(?:{}|{}) {at}\\b'\n",
-                word(0),
-                word(1),
-                word(2),
-                word(3)
-            ),
-            _ => format!(
-                "        gen_ai.prompt|contains:\n            - '<|im_start|>{} {at}'\n            - '[INST] {} {}'\n",
-                word(0),
-                word(1),
-                word(2)
-            ),
-        };
-        write!(
-            rules,
-            "---\ntitle: Prompt {at}\nid: prompt-{at}\nlogsource: {{product: chat}}\ndetection:\n    sel:\n{detection}    condition: sel\nlevel: low\n"
-        )
-        .unwrap();
-    }
-    let (documents, diagnostics) = parse_rules("prompt.yml", &rules, &Options::default());
-    assert_eq!(documents.len(), 100, "{diagnostics:#?}");
-    let (engine, _) = Engine::new(documents);
-    let mut by_kind = BTreeMap::new();
-    for (kind, escape) in [("prose", false), ("code, escaped", true)] {
-        let sentences = [
-            "Please summarise the attached quarterly report and list the three largest risks. ",
-            "The system should respond politely, in the language of the customer, and cite its sources. ",
-            "Our previous order arrived late; the developer team changed the policy for returns. ",
-            "Translate the following paragraph into French and keep names as they are. ",
-        ];
-        let mut text = String::new();
-        let mut at = 0usize;
-        while text.len() < 10_240 {
-            text.push_str(sentences[at * 5 % 4]);
-            if escape {
-                write!(text, "\\n    let value_{at} = \\\"x{at}\\\";\\t// {at}").unwrap();
-            } else {
-                write!(text, "Item {at}. ").unwrap();
-            }
-            at += 1;
-        }
-        let logsource = Logsource {
-            product: Some("chat".into()),
-            ..Logsource::default()
-        };
-        // As many different prompts as fit no cache of values.
-        let events: Vec<Event> = (0..400)
-            .map(|n| {
-                event_of_json(
-                    &format!("{{\"model\":\"m\",\"gen_ai.prompt\":\"{n} {text}\",\"tokens\":{n}}}"),
-                    logsource.clone(),
-                    Norm::default(),
-                    Timestamp::UNIX_EPOCH,
-                )
-            })
-            .collect();
-        let mut scratch = Scratch::new();
-        let mut hits = Vec::new();
-        let mut times = Vec::new();
-        for _ in 0..=2 * ROUNDS {
-            let (time, ()) = timed(|| {
-                for event in (0..PASSES).flat_map(|_| &events) {
-                    hits.clear();
-                    engine.match_event(event, &mut scratch, &mut hits);
-                    black_box(&hits);
-                }
-            });
-            times.push(time.as_secs_f64() * 1e6 / (events.len() as f64 * f64::from(PASSES)));
-        }
-        by_kind.insert(kind, median(times));
-    }
-    for (kind, (middle, least, most)) in by_kind {
-        println!("prompt of 10 KB, {kind}, 100 rules: {middle:.1} µs ({least:.1} to {most:.1})");
     }
 }

@@ -30,7 +30,8 @@ pub(super) fn name(text: &str, chosen: &[Candidate]) -> String {
     } else {
         format!("filter_main_{word}")
     };
-    (1..)
+    // One more name than the text has lines: one of them is free.
+    (1..=text.lines().count() + 1)
         .map(|n| {
             if n == 1 {
                 base.clone()

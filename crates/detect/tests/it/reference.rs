@@ -276,6 +276,10 @@ fn number(text: &str) -> Option<f64> {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word that stands there or not"
+)]
 struct Modifiers {
     how: Option<String>,
     all: bool,
@@ -344,12 +348,8 @@ fn answer(
     event: &Value,
 ) -> Result<bool, String> {
     let texts: Vec<String> = if field.is_empty() {
-        // Keywords stand in texts and numbers.
-        let mut all: Vec<_> = found
-            .iter()
-            .filter(|v| !v.is_boolean())
-            .filter_map(|v| text(v))
-            .collect();
+        // Keywords stand in every scalar.
+        let mut all: Vec<_> = found.iter().filter_map(|v| text(v)).collect();
         if !event.is_object() {
             all.push(text(event).unwrap_or_else(|| event.to_string()));
         }
@@ -404,12 +404,9 @@ fn answer(
                 })
             }));
         }
-        Some("expand") => {
-            // No list is configured, and an empty list matches nothing.
-            if plain.contains('%') {
-                return Ok(false);
-            }
-        }
+        // No list is configured, and an empty list matches nothing.
+        Some("expand") if plain.contains('%') => return Ok(false),
+        Some("expand") => {}
         Some(part) => {
             let number: f64 = plain.parse().map_err(|_| "no number")?;
             return Ok(any(&|t| {

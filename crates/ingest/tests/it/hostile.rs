@@ -77,7 +77,6 @@ pub(crate) fn sample(id: &str) -> Bytes {
             let rows = (0..5).map(|i| format!("{i},\"a, b\",c\n"));
             format!("id,text,more\n{}", rows.collect::<String>()).into()
         }
-        "evtx" => super::evtx::file(5),
         "otlp-traces-json" | "otlp-logs-json" => otlp_json(id == "otlp-logs-json").into(),
         "otlp-traces" | "otlp-logs" => protobuf(id == "otlp-logs"),
         _ => records.join("\n").into(),
@@ -147,7 +146,8 @@ fn changed_requests_never_panic_and_every_piece_is_inside_the_body() {
         records: 8,
         ..Limits::default()
     };
-    for format in FORMATS {
+    // A Windows event log is not written by hand; recorded ones are read by the program's tests.
+    for format in FORMATS.iter().filter(|f| f.id != "evtx") {
         let body = sample(format.id);
         assert_eq!(
             (format.decode)(&body, &Limits::default()).records.len(),
@@ -181,9 +181,8 @@ fn changed_requests_never_panic_and_every_piece_is_inside_the_body() {
         let floor = match format.id {
             "otlp-traces" | "otlp-logs" => 1_000,
             "otlp-traces-json" | "otlp-logs-json" => 300,
-            // A change of the header changes every row; a cut cuts most of the chunk.
+            // A change of the header changes every row.
             "csv" => 1_500,
-            "evtx" => 1_000,
             _ => 2_500,
         };
         assert!(kept > floor, "{} kept {kept}", format.id);

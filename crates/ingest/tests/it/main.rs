@@ -9,7 +9,6 @@
 
 mod content;
 mod corpus;
-mod evtx;
 mod hostile;
 
 use std::path::{Path, PathBuf};

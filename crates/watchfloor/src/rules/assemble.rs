@@ -324,6 +324,7 @@ mod tests {
                 want("a", &[(2, clash), (1, rule("a", "good"))]),
             ],
             &Units::default(),
+            None,
         );
         let titles: Vec<&str> = book
             .engine
@@ -339,9 +340,11 @@ mod tests {
     fn the_built_in_rules_run_as_their_files_say() {
         let files = Files::load(None).unwrap();
         let units = Units::load(&files);
-        let mut content = watchfloor_respond::Content::default();
-        content.rules = units.bases();
-        content.rule_heads = units.heads();
+        let content = watchfloor_respond::Content {
+            rules: units.bases(),
+            rule_heads: units.heads(),
+            ..Default::default()
+        };
         let state = State::new(Arc::new(content));
         let book = assemble(wanted(&state, &units), &units, None);
         let plain = Rulebook::load(&files);

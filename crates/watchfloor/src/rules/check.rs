@@ -146,7 +146,7 @@ pub(crate) fn read(text: &str, book: &Rulebook, options: &Options) -> (Checked, 
         .filter(|(_, other)| other.id != unit.id)
         .flat_map(|(_, other)| other.documents.iter().filter(|d| d.is_filter()).cloned());
     let documents = own.into_iter().chain(borrowed).chain(filters).collect();
-    let alone = Rulebook::build(documents, Vec::new());
+    let alone = Rulebook::build(documents, Vec::new(), None);
     let about_text = |d: &&Diagnostic| d.place.as_ref().is_none_or(|p| p.file == TEXT);
     checked
         .diagnostics

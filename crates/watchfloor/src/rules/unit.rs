@@ -62,8 +62,8 @@ impl Units {
     pub(crate) fn load(files: &Files) -> Self {
         let (options, diagnostics) = Fitting::of(files).options();
         let mut all = Self {
-            options,
             diagnostics,
+            options,
             ..Self::default()
         };
         for (path, text) in files.of("rules").iter().filter(|(path, _)| {

@@ -14,7 +14,11 @@
 
 #[path = "../../../detect/tests/it/corpus.rs"]
 #[expect(dead_code, reason = "shared with the tests of another crate")]
-#[allow(clippy::print_stdout, reason = "says what was skipped")]
+#[allow(
+    clippy::print_stdout,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "as in the crate that it is of"
+)]
 mod corpus;
 mod cycle;
 mod demo;

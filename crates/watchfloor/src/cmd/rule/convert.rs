@@ -290,7 +290,7 @@ fn one(program: &Path, base: &[std::ffi::OsString], file: &Path) -> anyhow::Resu
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let said = std::thread::spawn(move || text_of(err));
     let text = std::thread::spawn(move || text_of(out));
-    let Some(code) = wait(&mut child)? else {
+    let End::Code(code) = wait(&mut child)? else {
         return Ok(Converted::Failed(format!(
             "sigma-cli took longer than {} s",
             PATIENCE.as_secs()
@@ -336,17 +336,24 @@ fn text_of(from: Option<impl std::io::Read>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The exit code; nothing where it took too long and was ended.
-fn wait(child: &mut Child) -> anyhow::Result<Option<Option<i32>>> {
+/// How the converter ended.
+enum End {
+    /// With this code; none where a signal ended it.
+    Code(Option<i32>),
+    /// It took too long and was ended.
+    Late,
+}
+
+fn wait(child: &mut Child) -> anyhow::Result<End> {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().context("cannot wait for sigma-cli")? {
-            return Ok(Some(status.code()));
+            return Ok(End::Code(status.code()));
         }
         if started.elapsed() > PATIENCE {
             child.kill().context("cannot end sigma-cli")?;
             child.wait().context("cannot wait for sigma-cli")?;
-            return Ok(None);
+            return Ok(End::Late);
         }
         std::thread::sleep(Duration::from_millis(10));
     }

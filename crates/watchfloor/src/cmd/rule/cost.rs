@@ -72,9 +72,8 @@ fn measured(
     paths: &[&PathBuf],
 ) -> anyhow::Result<Result<Value, String>> {
     let rules = read_rules(matches, "rules")?;
-    let rulebook = match fit::compile(matches, context, &rules)? {
-        Ok(rulebook) => rulebook,
-        Err(_) => return Ok(Err("the rules cannot be fitted".to_owned())),
+    let Ok(rulebook) = fit::compile(matches, context, &rules)? else {
+        return Ok(Err("the rules cannot be fitted".to_owned()));
     };
     report(context, &rules, &rulebook.diagnostics);
     let (sources, _) = Sources::load(&Files::load(None)?.of("sources"));

@@ -198,10 +198,9 @@ impl Open {
             let mut part = self.reader.by_ref().take(wanted);
             let outcome = if self.eager {
                 let mut bit = vec![0; BUFFER];
-                part.read(&mut bit).map(|n| {
-                    bit.truncate(n);
+                part.read(&mut bit).inspect(|n| {
+                    bit.truncate(*n);
                     self.buffer.extend_from_slice(&bit);
-                    n
                 })
             } else {
                 part.read_to_end(&mut self.buffer)

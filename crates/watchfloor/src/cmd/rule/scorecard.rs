@@ -288,8 +288,11 @@ fn measure(
     Ok(Ok(Some(out)))
 }
 
+/// By rule, how many closed alerts were right and how many were not.
+type Verdicts = HashMap<String, (u64, u64)>;
+
 /// Closed alerts of the server that were right and that were not, by rule.
-fn ask(context: &Context) -> anyhow::Result<Result<HashMap<String, (u64, u64)>, Exit>> {
+fn ask(context: &Context) -> anyhow::Result<Result<Verdicts, Exit>> {
     let client = match Client::open(context)? {
         Ok(client) => client,
         Err(exit) => return Ok(Err(exit)),
@@ -299,8 +302,8 @@ fn ask(context: &Context) -> anyhow::Result<Result<HashMap<String, (u64, u64)>, 
     Ok(Ok(tally(&answer?)))
 }
 
-fn tally(alerts: &Value) -> HashMap<String, (u64, u64)> {
-    let mut out: HashMap<String, (u64, u64)> = HashMap::new();
+fn tally(alerts: &Value) -> Verdicts {
+    let mut out = Verdicts::new();
     for alert in alerts.as_array().into_iter().flatten() {
         // What was staged says nothing about the world.
         if alert.get("exercise").is_some_and(|e| !e.is_null()) {

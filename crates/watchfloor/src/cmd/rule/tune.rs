@@ -304,7 +304,7 @@ fn read(
 struct Hidden {
     events: usize,
     before: usize,
-    hidden: Vec<String>,
+    places: Vec<String>,
     /// What the hidden ones say, most frequent first.
     say: Vec<(String, usize)>,
 }
@@ -322,7 +322,7 @@ fn hidden(
     let mut out = Hidden {
         events: all.events.len(),
         before: before.iter().filter(|b| **b).count(),
-        hidden: Vec::new(),
+        places: Vec::new(),
         say: Vec::new(),
     };
     let fields: Vec<&str> = proposal
@@ -335,7 +335,7 @@ fn hidden(
         all.events.iter().zip(&all.places).zip(before).zip(after)
     {
         if before && !after {
-            out.hidden.push(place.clone());
+            out.places.push(place.clone());
             let said: Vec<String> = fields_of(event, view)
                 .into_iter()
                 .filter(|(field, _)| fields.contains(&field.as_str()))
@@ -414,7 +414,7 @@ fn show(
             },
             "proved": {"false_positives_silenced": wrong, "true_positives_firing": right, "samples_matching": proposal.samples},
             "refused": proposal.refused.iter().map(|r| json!({"field": r.field, "reason": r.reason})).collect::<Vec<_>>(),
-            "also": also.iter().map(|(file, h)| json!({"file": file, "events": h.events, "findings": h.before, "hidden": h.hidden})).collect::<Vec<_>>(),
+            "also": also.iter().map(|(file, h)| json!({"file": file, "events": h.events, "findings": h.before, "hidden": h.places})).collect::<Vec<_>>(),
             "stored": stored.map(|(before, after)| json!({"findings": before, "hidden": before.saturating_sub(*after)})),
         }));
         return;
@@ -465,12 +465,12 @@ fn show(
             "{file}: {} events, {} findings, {} of them hidden",
             hidden.events,
             hidden.before,
-            hidden.hidden.len()
+            hidden.places.len()
         ));
         for (said, count) in hidden.say.iter().take(5) {
             context.out.note(&format!("  {count} with {said}"));
         }
-        for place in hidden.hidden.iter().take(5) {
+        for place in hidden.places.iter().take(5) {
             context.out.note(&format!("  such as {place}"));
         }
     }
