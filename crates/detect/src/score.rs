@@ -159,7 +159,7 @@ pub fn advise(known: &Known, bounds: &Bounds) -> (Advice, Vec<String>) {
     match (known.findings, known.events) {
         (Some(0), Some(events)) => keep.push(format!("silent on {events} events")),
         (Some(findings), Some(events)) => {
-            keep.push(format!("{findings} findings in {events} events"))
+            keep.push(format!("{findings} findings in {events} events"));
         }
         _ => {}
     }

@@ -155,7 +155,7 @@ fn comments_of(text: &str) -> Vec<String> {
     let source = tree::Source::new(text);
     let mut all: Vec<String> = tree::comments(&source, &tree::read(&source).unwrap())
         .into_iter()
-        .map(|c| text[c.start..c.end].trim_end().to_owned())
+        .map(|c| text.get(c.start..c.end).unwrap().trim_end().to_owned())
         .collect();
     all.sort();
     all

@@ -265,8 +265,7 @@ fn close(source: &Source<'_>, open: Open, to: usize, closed: Closed) -> Piece {
             let column = items
                 .first()
                 .and_then(|first| source.dash(first.from))
-                .map(|at| source.column(at))
-                .unwrap_or(head.column);
+                .map_or(head.column, |at| source.column(at));
             Piece {
                 end: items.last().map_or(head.start, |i| i.end),
                 column,

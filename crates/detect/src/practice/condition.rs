@@ -143,7 +143,9 @@ fn walk(condition: &Condition, sign: bool, signs: &mut [(bool, bool)]) {
         Condition::Selection(at) => mark(*at),
         Condition::Of { members, .. } => members.iter().copied().for_each(mark),
         Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().for_each(|p| walk(p, sign, signs));
+            for part in parts {
+                walk(part, sign, signs);
+            }
         }
         Condition::Not(inside) => walk(inside, !sign, signs),
     }

@@ -96,7 +96,7 @@ fn ends(raw: &str) -> Option<(bool, &str, bool)> {
         // An escaped `*` before the wildcard went with it.
         if raw
             .get(..rest.len() + usize::from(starts))
-            .is_some_and(|r| odd_backslashes(r))
+            .is_some_and(odd_backslashes)
         {
             return None;
         }
@@ -344,7 +344,7 @@ fn compared(item: &Item<'_>, node: &Node) -> String {
     if item.has("cased") || item.has("re") {
         text.to_owned()
     } else {
-        folded(text).into()
+        folded(text)
     }
 }
 

@@ -67,7 +67,9 @@ fn walk(prefix: &str, value: &serde_json::Value, depth: usize, out: &mut Feature
             return;
         }
         Value::Array(items) => {
-            items.iter().for_each(|i| walk(prefix, i, depth + 1, out));
+            for item in items {
+                walk(prefix, item, depth + 1, out);
+            }
             return;
         }
         Value::Null => return,
