@@ -30,17 +30,13 @@ pub(super) fn name(text: &str, chosen: &[Candidate]) -> String {
     } else {
         format!("filter_main_{word}")
     };
-    // One more name than the text has lines: one of them is free.
-    (1..=text.lines().count() + 1)
-        .map(|n| {
-            if n == 1 {
-                base.clone()
-            } else {
-                format!("{base}_{n}")
-            }
-        })
-        .find(|name| !text.contains(&format!("{name}:")))
-        .unwrap_or(base)
+    let mut name = base.clone();
+    let mut number = 1;
+    while text.contains(&format!("{name}:")) {
+        number += 1;
+        name = format!("{base}_{number}");
+    }
+    name
 }
 
 /// `filter_main_…:` and its items, without indentation of its own.
