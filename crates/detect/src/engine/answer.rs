@@ -74,6 +74,9 @@ impl State {
         let Some(local) = class.shared.asks.get(ask as usize) else {
             return false;
         };
+        if !matches!(local.way, Way::Quick) {
+            self.collect(class, native, local.field);
+        }
         match &local.way {
             Way::Exists => self.first(local.field).is_some(),
             Way::Null => self.is_null(local.field),

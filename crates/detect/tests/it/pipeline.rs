@@ -193,7 +193,10 @@ rules = SigmaCollection.from_yaml(open(sys.argv[1]).read())
 pipeline = ProcessingPipeline.from_yaml(open(sys.argv[2]).read())
 for rule in rules:
     pipeline.apply(rule)
-    print(yaml.safe_dump(rule.to_dict()))
+    # A condition that is added stands in the parsed one only.
+    fitted = rule.to_dict()
+    fitted['detection']['condition'] = [c.condition for c in rule.detection.parsed_condition]
+    print(yaml.safe_dump(fitted))
 ";
     let python = std::env::var("WATCHFLOOR_CLIENTS").unwrap_or_else(|_| "python3".to_owned());
     let there = Command::new(&python)

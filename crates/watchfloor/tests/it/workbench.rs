@@ -286,6 +286,8 @@ fn our_rules_convert_or_the_reason_is_documented() {
             .lines()
             .filter_map(|l| l.strip_prefix(&format!("| `{target}` | ")))
             .filter_map(|l| l.split(" | ").next().map(str::to_owned))
+            // Another table names pipelines, not rules.
+            .filter(|title| !title.starts_with('`'))
             .collect();
         assert_eq!(
             failed, said,
