@@ -53,7 +53,9 @@
 //!   however many rules ask it. Per field, equal texts are in a hash table, prefixes and suffixes
 //!   in tries, inner texts by their rarest four bytes; each value is looked at once.
 //! - **Triggers**: a rule is tried only when one of a small set of asks holds that it cannot do
-//!   without. Which set is chosen first by length, then by what the first events showed.
+//!   without. Only these are looked for in every event. Which set is chosen first by length, then by
+//!   what events showed, against the cost of the fields that have to be gone through.
+//! - **Keywords** are looked for in the record as it is written, once, not value by value.
 //! - **Slow asks** (regular expressions, networks, comparisons, other fields) are answered on
 //!   demand, once per event, behind texts of which every match contains one, where there are any.
 //! - The native record is **scanned, never built**: see the module `engine::record`.
