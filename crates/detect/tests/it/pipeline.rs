@@ -217,6 +217,7 @@ for rule in rules:
         "{\"win.CommandLine\":\"whoami\"}",
         "{\"CommandLine\":\"id\"}",
         "{\"CommandLine\":\"whoami\",\"Channel\":\"sysmon\"}",
+        "{\"Image\":\"c:\\\\cmd.exe\"}",
     ];
     let mapping = MAPPING.replace("[user.name, winlog.user]", "user.name");
     for text in [
@@ -226,7 +227,7 @@ for rule in rules:
         "name: p\npriority: 1\ntransformations:\n    - {type: map_string, mapping: {whoami: id}}\n",
         "name: p\npriority: 1\ntransformations:\n    - {type: add_condition, conditions: {Channel: Sysmon}}\n",
         "name: p\npriority: 1\ntransformations:\n    - {type: change_logsource, category: process_creation, product: linux}\n",
-        "name: p\npriority: 1\ntransformations:\n    - {type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [Hashes]}]}\n",
+        "name: p\npriority: 1\ntransformations:\n    - {type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [User]}]}\n",
     ] {
         std::fs::write(&pipeline, text).unwrap();
         let output = Command::new(&python)
