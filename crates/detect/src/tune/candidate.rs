@@ -38,6 +38,14 @@ impl Candidate {
             Some(modifier) => format!("{}|{modifier}", self.field),
         }
     }
+    /// Whether it says more than that the event is of this log: by its kind, or because a true positive lacks it.
+    pub(super) fn is_specific(&self) -> bool {
+        match self.trust {
+            Trust::Proof | Trust::Identity | Trust::Place | Trust::Network => true,
+            Trust::Other => self.good.contains(&false),
+            Trust::Weak => false,
+        }
+    }
     fn holds(&self, seen: &[Seen]) -> bool {
         seen.iter().any(|s| {
             self.values.iter().any(|value| {

@@ -199,8 +199,15 @@ fn choose(candidates: &[Candidate], good: usize) -> Option<Vec<Candidate>> {
         let best = candidates
             .iter()
             .filter(|c| chosen.iter().all(|o| o.field != c.field))
-            // With true positives left only what rules some of them out helps.
-            .filter(|c| now == 0 || hits(c, &left) < now)
+            // With true positives left only what rules some of them out helps; with none, only what is specific by
+            // itself: the name of a log or a host's time zone is the same in all events.
+            .filter(|c| {
+                if now == 0 {
+                    c.is_specific()
+                } else {
+                    hits(c, &left) < now
+                }
+            })
             .min_by_key(|c| {
                 (
                     hits(c, &left),
@@ -219,7 +226,7 @@ fn choose(candidates: &[Candidate], good: usize) -> Option<Vec<Candidate>> {
     let separated = left.iter().all(|l| !*l);
     // Without a true positive to compare with, what stands alone or two together is the least.
     let safe = chosen.iter().any(|c| c.trust.stands_alone())
-        || chosen.iter().filter(|c| c.trust != Trust::Weak).count() > 1;
+        || chosen.iter().filter(|c| c.is_specific()).count() > 1;
     (separated && safe && !chosen.is_empty()).then(|| {
         chosen.sort_by_key(|c| (c.trust, c.field.clone()));
         chosen

@@ -117,6 +117,23 @@ fn which_program_it_is_says_nothing_where_the_rule_asks_for_it() {
 }
 
 #[test]
+fn what_all_events_of_a_log_share_or_anybody_chooses_is_no_filter() {
+    let constant = r#"{"CommandLine":"x -enc 1","CurrentDirectory":"C:\\windows","TargetFilename":"C:\\Program Files\\a\\b.txt","Channel":"Microsoft-Windows-Sysmon/Operational","SourceName":"Sysmon","TimeZone":"Central Europe"}"#;
+    let bad = [event(constant), event(constant)];
+    let rule = RULE.split("tests:").next().unwrap();
+    let no = tune("r.yml", rule, ID, &bad, &[], Form::Selection).unwrap_err();
+    assert!(no.reason.contains("weak"), "{no:?}");
+    // What a true positive lacks is more than that.
+    let good = [event(
+        r#"{"CommandLine":"x -enc 1","SourceName":"Other one","TimeZone":"Nowhere"}"#,
+    )];
+    let p = tune("r.yml", rule, ID, &bad, &good, Form::Selection);
+    assert!(p.is_ok_and(
+        |p| p.predicates.iter().all(|e| e.trust == Trust::Other) && p.predicates.len() == 2
+    ));
+}
+
+#[test]
 fn true_positives_that_share_everything_are_said() {
     let bad = [process("CORP\\svc", r"C:\Program Files\a.exe", 1)];
     let good = [process("CORP\\svc", r"C:\Program Files\a.exe", 2)];

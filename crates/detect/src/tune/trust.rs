@@ -194,7 +194,8 @@ pub(super) fn trust(name: &str, values: &[&Seen]) -> Trust {
     }
     if values.iter().all(path) {
         let chosen = |s: &&Seen| is_writable_place(&s.folded) || is_system_tool(&s.folded);
-        return if values.iter().any(chosen) {
+        // Only the program that acts is hard to be; where it stands and what it touches anybody chooses.
+        return if values.iter().any(chosen) || !names_program(name) {
             Trust::Weak
         } else {
             Trust::Place
@@ -265,6 +266,24 @@ fn is_absolute(text: &str) -> bool {
     let mut chars = text.chars();
     let drive = chars.next().is_some_and(|c| c.is_ascii_alphabetic()) && chars.next() == Some(':');
     drive || text.starts_with('/')
+}
+
+/// Fields with the path of a program that runs.
+fn names_program(name: &str) -> bool {
+    let last = words(name).last().copied().unwrap_or_default();
+    [
+        "image",
+        "parentimage",
+        "grandparentimage",
+        "sourceimage",
+        "exe",
+        "executable",
+        "processpath",
+        "initiatingprocessfolderpath",
+    ]
+    .contains(&last)
+        || name == "newprocessname"
+        || name == "parentprocessname"
 }
 
 /// Programs of the system itself, which everybody may start.
