@@ -320,7 +320,9 @@ fn item(key: &str, value: &Value, event: &Value) -> Result<bool, String> {
     };
     let found = values(field, event);
     if modifiers.kind.as_deref() == Some("exists") {
-        return Ok((value == &Value::Bool(true)) != found.is_empty());
+        return Ok(wanted
+            .iter()
+            .any(|one| (*one == &Value::Bool(true)) != found.is_empty()));
     }
     let mut answers = Vec::new();
     for one in wanted {
@@ -358,6 +360,10 @@ fn answer(
         found.iter().filter_map(|v| text(v)).collect()
     };
     let any = |fits: &dyn Fn(&str) -> bool| texts.iter().any(|t| fits(t));
+    if wanted.is_null() && field.is_empty() {
+        // A keyword is asked of what has a text; it is absent where nothing has.
+        return Ok(texts.is_empty());
+    }
     if wanted.is_null() {
         return Ok(found.is_empty() || found.iter().any(|v| v.is_null()));
     }
@@ -425,6 +431,8 @@ fn answer(
     if wanted.is_number()
         && modifiers.how.is_none()
         && modifiers.encodings.is_empty()
+        // What exchanges characters makes it text.
+        && !modifiers.windash
         && !field.is_empty()
     {
         // An unquoted number matches any way to write it.
@@ -563,7 +571,8 @@ fn encoded(encoding: &str, bytes: &[u8]) -> Vec<Vec<u8>> {
                 let same: Vec<bool> = zeros
                     .bytes()
                     .zip(ones.bytes())
-                    .map(|(a, b)| a == b)
+                    // Padding is no character of the value, though it agrees.
+                    .map(|(a, b)| a == b && a != b'=')
                     .collect();
                 let first = same.iter().position(|s| *s)?;
                 let last = same.iter().rposition(|s| *s)?;
