@@ -8,38 +8,17 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{
-    Collector, Decoded, Limits, Room,
-    flat::Flat,
-    lines::{blank, each_line},
-};
+use super::{Decoded, Limits, flat::Flat, lines::each_record};
 
 pub(super) fn decode(body: &Bytes, limits: &Limits) -> Decoded {
-    let mut out = Collector::new(body, limits);
-    for (line, range) in each_line(body) {
-        let content = body.get(range.clone()).unwrap_or_default();
+    each_record(body, limits, |line| {
         // `ausearch` puts dashes between events.
-        if blank(content) || content == b"----" {
-            continue;
+        if line == "----" {
+            return Ok(None);
         }
-        let room = if content.len() > limits.record_bytes {
-            out.record(range, line)
-        } else {
-            match record(&String::from_utf8_lossy(content)) {
-                Some(record) => out.owned(record, range, line),
-                None => {
-                    let reason =
-                        "no audit record: `type=… msg=audit(…):` does not stand at its start";
-                    let start = range.start;
-                    out.error(range, line, start, reason.to_owned())
-                }
-            }
-        };
-        if room == Room::None {
-            break;
-        }
-    }
-    out.out
+        let reason = "no audit record: `type=… msg=audit(…):` does not stand at its start";
+        record(line).map(Some).ok_or_else(|| reason.to_owned())
+    })
 }
 
 /// Whether a line begins like an audit record.

@@ -6,36 +6,10 @@
 
 use bytes::Bytes;
 
-use super::{
-    Collector, Decoded, Limits, Room,
-    flat::Flat,
-    lines::{blank, each_line},
-    syslog::Header,
-};
+use super::{Decoded, Limits, flat::Flat, lines::each_record, syslog::Header};
 
 pub(super) fn decode(body: &Bytes, limits: &Limits) -> Decoded {
-    let mut out = Collector::new(body, limits);
-    for (line, range) in each_line(body) {
-        let content = body.get(range.clone()).unwrap_or_default();
-        if blank(content) {
-            continue;
-        }
-        let room = if content.len() > limits.record_bytes {
-            out.record(range, line)
-        } else {
-            match record(&String::from_utf8_lossy(content)) {
-                Ok(record) => out.owned(record, range, line),
-                Err(reason) => {
-                    let start = range.start;
-                    out.error(range, line, start, reason)
-                }
-            }
-        };
-        if room == Room::None {
-            break;
-        }
-    }
-    out.out
+    each_record(body, limits, |line| record(line).map(Some))
 }
 
 /// Where `CEF:` and a version stand in a line.

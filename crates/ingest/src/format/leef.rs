@@ -5,37 +5,13 @@
 
 use bytes::Bytes;
 
-use super::{
-    Collector, Decoded, Limits, Room,
-    flat::Flat,
-    lines::{blank, each_line},
-    syslog::Header,
-};
+use super::{Decoded, Limits, flat::Flat, lines::each_record, syslog::Header};
 
 pub(super) fn decode(body: &Bytes, limits: &Limits) -> Decoded {
-    let mut out = Collector::new(body, limits);
-    for (line, range) in each_line(body) {
-        let content = body.get(range.clone()).unwrap_or_default();
-        if blank(content) {
-            continue;
-        }
-        let room = if content.len() > limits.record_bytes {
-            out.record(range, line)
-        } else {
-            match record(&String::from_utf8_lossy(content)) {
-                Some(record) => out.owned(record, range, line),
-                None => {
-                    let reason = "not LEEF: `LEEF:1.0|vendor|product|version|event|` is not whole";
-                    let start = range.start;
-                    out.error(range, line, start, reason.to_owned())
-                }
-            }
-        };
-        if room == Room::None {
-            break;
-        }
-    }
-    out.out
+    each_record(body, limits, |line| {
+        let reason = "not LEEF: `LEEF:1.0|vendor|product|version|event|` is not whole";
+        record(line).map(Some).ok_or_else(|| reason.to_owned())
+    })
 }
 
 /// Where `LEEF:1.0|` or `LEEF:2.0|` stands in a line.

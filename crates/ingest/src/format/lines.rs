@@ -33,6 +33,39 @@ pub(super) fn blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
 
+/// Lines that `read` makes records of; it gives none for a line that is between records, and says
+/// what is wrong with one that is no record. Blank lines are passed over.
+pub(super) fn each_record(
+    body: &Bytes,
+    limits: &Limits,
+    read: impl Fn(&str) -> Result<Option<Bytes>, String>,
+) -> Decoded {
+    let mut out = Collector::new(body, limits);
+    for (line, range) in each_line(body) {
+        let content = body.get(range.clone()).unwrap_or_default();
+        if blank(content) {
+            continue;
+        }
+        // What is longer than a record may be is refused unread.
+        let room = if content.len() > limits.record_bytes {
+            out.record(range, line)
+        } else {
+            match read(&String::from_utf8_lossy(content)) {
+                Ok(Some(record)) => out.owned(record, range, line),
+                Ok(None) => continue,
+                Err(reason) => {
+                    let start = range.start;
+                    out.error(range, line, start, reason)
+                }
+            }
+        };
+        if room == Room::None {
+            break;
+        }
+    }
+    out.out
+}
+
 /// Text lines; blank lines are passed over.
 pub(super) fn text(body: &Bytes, limits: &Limits) -> Decoded {
     let mut out = Collector::new(body, limits);

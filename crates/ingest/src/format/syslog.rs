@@ -7,30 +7,10 @@
 
 use bytes::Bytes;
 
-use super::{
-    Collector, Decoded, Limits, Room,
-    flat::Flat,
-    lines::{blank, each_line},
-};
+use super::{Decoded, Limits, flat::Flat, lines::each_record};
 
 pub(super) fn decode(body: &Bytes, limits: &Limits) -> Decoded {
-    let mut out = Collector::new(body, limits);
-    for (line, range) in each_line(body) {
-        let content = body.get(range.clone()).unwrap_or_default();
-        if blank(content) {
-            continue;
-        }
-        // Twice the line is more than the record can need; what is longer is refused unread.
-        let room = if content.len() > limits.record_bytes {
-            out.record(range, line)
-        } else {
-            out.owned(record(&String::from_utf8_lossy(content)), range, line)
-        };
-        if room == Room::None {
-            break;
-        }
-    }
-    out.out
+    each_record(body, limits, |line| Ok(Some(record(line))))
 }
 
 fn record(line: &str) -> Bytes {
